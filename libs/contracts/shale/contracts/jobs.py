@@ -1,0 +1,52 @@
+"""Everything that can be asked: imperative, for exactly one worker, self-contained (a worker needs no other fact)."""
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.artifact import Layer
+from shale.contracts.facts import LayerPacked, LayerRefused, Scanned, ScanRefused
+from shale.contracts.resources import Registry
+
+
+class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
+    """List what lies at `uri`; ends in `Scanned` or `ScanRefused`. `include` and `exclude` are globs, comma-separated."""
+
+    about: About
+    part: str
+    uri: str
+    include: str = ""
+    exclude: str = ""
+
+
+class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
+    """Read one layer's contents from `uri`, frame them as a tar, put the blob into `repo`; ends in `LayerPacked` or `LayerRefused`."""
+
+    about: About
+    part: str
+    uri: str
+    repo: str
+    layer: Layer
+    include: str = ""
+    exclude: str = ""
+    push_secret: str = ""
+    registry: Registry = Registry()
+
+
+Job = ScanArtifact | PackLayer
+
+JOBS: tuple[type[Job], ...] = (ScanArtifact, PackLayer)
+
+DONE: dict[type[Job], type[Scanned | LayerPacked]] = {ScanArtifact: Scanned, PackLayer: LayerPacked}
+"""The milestone that ends a job when it went well; it carries the job's part."""
+
+_REFUSED: dict[type[Job], type[ScanRefused | LayerRefused]] = {ScanArtifact: ScanRefused, PackLayer: LayerRefused}
+
+
+def ends(job: type[Job]) -> tuple[type[Scanned | LayerPacked | ScanRefused | LayerRefused], ...]:
+    """Return the milestones of which exactly one ends a job of this kind."""
+    return DONE[job], _REFUSED[job]
+
+
+def refusal(job: Job, reason: str, message: str) -> ScanRefused | LayerRefused:
+    """Return the milestone that ends `job` badly."""
+    return _REFUSED[type(job)](about=job.about, part=job.part, reason=reason, message=message)

@@ -1,0 +1,91 @@
+"""Streams and buckets as data (events.md): `shale init` creates and upgrades them, services only bind."""
+
+from typing import Literal
+
+import msgspec
+
+DAY = 86_400
+GIB = 1 << 30
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """One JetStream stream; ages in seconds, sizes in bytes, 0 for no bound."""
+
+    name: str
+    subjects: tuple[str, ...] = ()
+    retention: Literal["limits", "workqueue"] = "limits"
+    discard: Literal["old", "new"] = "old"
+    per_subject: int = -1
+    """Messages kept per subject; with `discard="new"` a further one is refused."""
+    max_age: int = 0
+    max_bytes: int = -1
+    ttl: bool = False
+    schedules: bool = False
+    sources: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """One key-value bucket, without `limit_marker_ttl`: with it an expired lease cannot be taken at once (nats-findings 1.1)."""
+
+    name: str
+    ttl: int = 0
+    max_bytes: int = -1
+    why: str = ""
+
+
+FACTS = Stream(
+    name="SHALE_FACTS",
+    subjects=("shale.fact.>", "shale.gone.>"),
+    discard="new",
+    per_subject=1,
+    ttl=True,
+    why="milestones: at most one per subject, for ever; the memory of the house, so it has no age",
+)
+NOW = Stream(
+    name="SHALE_NOW",
+    subjects=("shale.now.>",),
+    per_subject=1,
+    why="readings: the last one per subject",
+)
+JOBS = Stream(
+    name="SHALE_JOBS",
+    subjects=("shale.job.>",),
+    retention="workqueue",
+    discard="new",
+    per_subject=1,
+    why="work for exactly one worker; asking twice is refused, also while it is in a worker's hands",
+)
+TICKS = Stream(
+    name="SHALE_TICKS",
+    subjects=("shale.tick.>",),
+    retention="workqueue",
+    per_subject=1,
+    schedules=True,
+    ttl=True,
+    why="wake me then: scheduled messages, re-arming replaces",
+)
+HISTORY = Stream(
+    name="SHALE_HISTORY",
+    max_age=14 * DAY,
+    max_bytes=10 * GIB,
+    sources=("SHALE_FACTS", "SHALE_NOW"),
+    why="for outsiders: replay and backfill; never read by a service",
+)
+DEAD = Stream(
+    name="SHALE_DEAD",
+    subjects=("shale.dead.>",),
+    max_age=30 * DAY,
+    max_bytes=GIB,
+    why="what was given up, with its payload and why",
+)
+
+STREAMS = (FACTS, NOW, JOBS, TICKS, HISTORY, DEAD)
+
+CLAIM = Bucket("shale-claim", why="tags and leases: a key is taken by who creates it")
+OBJECTS = Bucket("shale-objects", why="embedded mode only: the resources themselves")
+
+BUCKETS = (CLAIM, OBJECTS)
+
+GONE_TTL = 30 * DAY
+"""How long the end of a uid is remembered, in seconds: it blocks late holds."""

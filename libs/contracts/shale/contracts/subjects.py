@@ -1,0 +1,148 @@
+"""Message <-> subject: pure and invertible. Uid and generation are in the subject, so a late word about an old wish never counts.
+
+    shale.fact.<kind>.<namespace>.<name>.<uid>.<generation>.<fact>[.<part>]     milestones
+    shale.now.<kind>.<namespace>.<name>.<uid>.<generation>.<reading>[.<part>]   readings
+    shale.job.<job>.<namespace>.<uid>.<generation>.<part>                       jobs
+    shale.tick.<service>.<uid>.<generation>                                     wake me then
+    shale.gone.<uid>                                                            this uid is over
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone
+from shale.contracts.jobs import JOBS, Job
+
+PART = re.compile(r"[A-Za-z0-9~-]{1,64}(\.[A-Za-z0-9~-]{1,64})?")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,253}")
+
+
+class SubjectError(ValueError):
+    """A subject that is not ours, or a name that cannot be a token: the message says which."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What a fact's or reading's subject says: whom it is about, the word of its class, and its part (may be empty)."""
+
+    about: About
+    word: str
+    part: str
+
+
+def word(kind: type[Any]) -> str:
+    """Return a message class's name as subjects write it: `ImageBuilt` -> `image-built`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
+
+WORDS: dict[str, type[Any]] = {word(kind): kind for kind in (*MILESTONES, *READINGS, *JOBS)}
+
+
+def token(name: str) -> str:
+    """Return a Kubernetes name as one subject token: `.` becomes `_`, which no Kubernetes name holds."""
+    made = name.replace(".", "_")
+    if "_" in name or not _TOKEN.fullmatch(made):
+        msg = f"{name!r} cannot be a subject token: use letters, digits, '-' and '.'"
+        raise SubjectError(msg)
+    return made
+
+
+def _untoken(made: str) -> str:
+    return made.replace("_", ".")
+
+
+def _of(about: About) -> str:
+    return f"{token(about.kind)}.{token(about.namespace)}.{token(about.name)}.{token(about.uid)}"
+
+
+def _part(part: str) -> str:
+    if not PART.fullmatch(part):
+        msg = f"{part!r} cannot be a part: use 1 to 64 letters, digits, '~' and '-'"
+        raise SubjectError(msg)
+    return part
+
+
+def of_fact(fact: Fact) -> str:
+    """Return the one subject that a milestone or reading is said on."""
+    if isinstance(fact, Gone):
+        return of_gone(fact.about.uid)
+    plane = "now" if isinstance(fact, READINGS) else "fact"
+    subject = f"shale.{plane}.{_of(fact.about)}.{fact.about.generation}.{word(type(fact))}"
+    part: str = getattr(fact, "part", "")
+    return f"{subject}.{_part(part)}" if part else subject
+
+
+def of_gone(uid: str) -> str:
+    """Return the subject on which the end of a uid is said."""
+    return f"shale.gone.{token(uid)}"
+
+
+def of_job(job: Job) -> str:
+    """Return the one subject that a job is asked on."""
+    about = job.about
+    return f"shale.job.{word(type(job))}.{token(about.namespace)}.{token(about.uid)}.{about.generation}.{_part(job.part)}"
+
+
+def of_tick(service: str, about: About) -> str:
+    """Return the subject on which a service is woken for one generation of one object."""
+    return f"shale.tick.{token(service)}.{token(about.uid)}.{about.generation}"
+
+
+def armed(tick: str) -> str:
+    """Return the subject that holds a tick until its time: publishing there again replaces it."""
+    return f"{tick}.armed"
+
+
+def place(subject: str) -> Place:
+    """Return what a `shale.fact` or `shale.now` subject says; the inverse of `of_fact`. Raises SubjectError."""
+    match subject.split("."):
+        case ["shale", "fact" | "now", kind, namespace, name, uid, generation, said, *part] if generation.isdecimal():
+            about = About(_untoken(kind), _untoken(namespace), _untoken(name), _untoken(uid), int(generation))
+            return Place(about, said, ".".join(part))
+        case _:
+            msg = f"{subject!r} is not the subject of a fact"
+            raise SubjectError(msg)
+
+
+def pending(about: About) -> str:
+    """Return the filter of all jobs that one generation of one object has asked for."""
+    return f"shale.job.*.*.{token(about.uid)}.{about.generation}.>"
+
+
+def asked(subject: str) -> tuple[str, str]:
+    """Return the (word, part) of a job's subject. Raises SubjectError."""
+    match subject.split("."):
+        case ["shale", "job", said, _, _, _, part]:
+            return said, part
+        case _:
+            msg = f"{subject!r} is not the subject of a job"
+            raise SubjectError(msg)
+
+
+def levels(about: About) -> tuple[str, ...]:
+    """Return the filters of all that is told of one generation: its own milestones, the whole object's, what was declared and
+    built at any generation, and whether it is gone. Never `<uid>.>`: above 1,024 subjects the answer is 413 and empty (nats-findings).
+    """
+    uid = f"shale.fact.{_of(about)}"
+    return (
+        *(f"{uid}.{generation}.>" for generation in sorted({0, about.generation})),
+        f"{uid}.*.declared",
+        f"{uid}.*.image-built",
+        of_gone(about.uid),
+    )
+
+
+def heard(kind: str, fact: type[Any]) -> str:
+    """Return the filter of one milestone or reading of one kind, whoever it is about, with any part."""
+    if fact is Gone:
+        return "shale.gone.*"
+    plane = "now" if fact in READINGS else "fact"
+    tail = ".>" if "part" in fact.__struct_fields__ else ""
+    return f"shale.{plane}.{kind}.*.*.*.*.{word(fact)}{tail}"
+
+
+def taken(job: type[Job]) -> str:
+    """Return the filter of one kind of job."""
+    return f"shale.job.{word(job)}.>"

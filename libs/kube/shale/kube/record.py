@@ -1,0 +1,70 @@
+"""One object as the bucket keeps it: spec as given, status beside it, and whose fields are whose."""
+
+from typing import Any
+
+import msgspec
+
+from shale.contracts.resources import GROUP, KINDS, VERSION, Kind, Object, Spec, Status
+from shale.contracts.resources.meta import Metadata
+
+Tree = dict[str, Any]
+Path = tuple[str, ...]
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What lies under a key. `managers` says which fields each one applied; `gone` marks an object that is no more."""
+
+    metadata: Metadata
+    spec: Tree
+    status: Tree = {}
+    managers: dict[str, tuple[Path, ...]] = {}
+    gone: bool = False
+
+    @property
+    def deleting(self) -> bool:
+        """Say whether the object waits for its finalizers."""
+        return bool(self.metadata.deletion_timestamp)
+
+    def with_metadata(self, **fields: Any) -> "Record":  # noqa: ANN401 (the fields of Metadata, each with its own type)
+        """Return the record with some metadata fields replaced."""
+        return msgspec.structs.replace(self, metadata=msgspec.structs.replace(self.metadata, **fields))
+
+
+_DECODER = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """Return the bytes of a record."""
+    return msgspec.json.encode(record)
+
+
+def decode(key: str, value: bytes) -> Record:
+    """Parse a record; `ValueError` names the key of what is none."""
+    try:
+        return _DECODER.decode(value)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{key} holds no object ({error}): delete that key of the bucket") from error
+
+
+def plain(struct: msgspec.Struct) -> Tree:
+    """Return a Struct as the tree that its JSON is."""
+    return msgspec.json.decode(msgspec.json.encode(struct), type=Tree)
+
+
+def manifest(kind: Kind, record: Record) -> Tree:
+    """Return the object as its rules see it: without status."""
+    said: Tree = {"apiVersion": f"{GROUP}/{VERSION}", "kind": kind.kind, "metadata": plain(record.metadata)}
+    return {**said, "spec": record.spec}
+
+
+def to_object(kind: Kind, record: Record, revision: int) -> Object:
+    """Return the typed object; its resourceVersion is the revision it was written at."""
+    spec: Spec = msgspec.convert(record.spec, kind.spec)
+    status: Status = msgspec.convert(record.status, kind.status)
+    metadata = msgspec.structs.replace(record.metadata, resource_version=str(revision))
+    return kind.resource(metadata=metadata, spec=spec, status=status)
+
+
+def kind_of(obj: Object) -> Kind:
+    """Return the kind of a typed object."""
+    return KINDS[obj.kind.lower()]

@@ -1,0 +1,155 @@
+"""The registry in a folder: one OCI image layout per repository, which skopeo, umoci and crane read as it lies there.
+
+<root>/<host, with _ for :>/<path>/{oci-layout, index.json, blobs/sha256/<hex>}
+<root>/.uploads/<one per running upload>
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from shale.oci import digest as digests
+from shale.oci import disk, indexfile, laws, manifest, names, uploads
+from shale.oci.descriptor import Descriptor
+from shale.oci.registry import BLOCK, Missing, Upload
+
+
+class Layout:
+    """The registry below `root`. Blobs are written once and never changed; only `index.json` is, under a lock."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def has(self, repo: str, digest: str) -> int | None:
+        """See `Registry.has`."""
+        try:
+            return self._blob(repo, digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
+        """See `Registry.pull`."""
+        return None if self.has(repo, digest) is None else _read(self._blob(repo, digest), offset)
+
+    def upload(self, repo: str) -> AbstractContextManager[Upload]:
+        """See `Registry.upload`."""
+        folder = self._folder(repo)
+
+        def publish(path: Path, digest: str) -> None:
+            indexfile.create(folder)
+            _link(path, self._blob(repo, digest))
+
+        return uploads.begin(self._root / ".uploads", publish)
+
+    def mount(self, repo: str, digest: str, from_repo: str) -> bool:
+        """See `Registry.mount`: a hard link, so that no byte is copied and either side may be deleted."""
+        there, here = self._blob(from_repo, digest), self._blob(repo, digest)
+        if not there.exists():
+            return here.exists()
+        with disk.passing(f"mount {digest} from {from_repo}"):
+            indexfile.create(self._folder(repo))
+            _link(there, here)
+        return True
+
+    def resolve(self, repo: str, reference: str) -> Descriptor | None:
+        """See `Registry.resolve`."""
+        if digests.valid(reference):
+            return self._describe(repo, reference)
+        wanted = names.tag(reference)
+        entries = indexfile.read(self._folder(repo))
+        return next((entry.bare() for entry in entries if indexfile.tag_of(entry) == wanted), None)
+
+    def manifest(self, repo: str, digest: str) -> bytes | None:
+        """See `Registry.manifest`; ValueError when the file is too large for one or was damaged."""
+        size = self.has(repo, digest)
+        if size is None:
+            return None
+        if size > manifest.MAX_BYTES:
+            raise ValueError(f"{digest} in {repo} is {size} bytes: no manifest is larger than {manifest.MAX_BYTES}")
+        data = self._blob(repo, digest).read_bytes()
+        if complaints := laws.check(Descriptor("", digest, size), data):
+            raise ValueError(f"{repo} is damaged: {complaints[0]}; delete that blob and push it again")
+        return data
+
+    def put_manifest(self, repo: str, data: bytes, media_type: str, tag: str | None = None) -> Descriptor | Missing:
+        """See `Registry.put_manifest`."""
+        wanted = names.tag(tag) if tag is not None else None
+        named = _named(manifest.parse(data))
+        if missing := tuple(name for name in named if self.has(repo, name) is None):
+            return Missing(missing)
+        with self.upload(repo) as upload:
+            upload.write(data)
+            upload.commit()
+        descriptor = Descriptor(media_type, digests.of(data), len(data))
+        if wanted is not None:
+            self._tag(repo, wanted, descriptor)
+        return descriptor
+
+    def untag(self, repo: str, tag: str) -> bool:
+        """See `Registry.untag`."""
+        return self._drop(repo, lambda entry: indexfile.tag_of(entry) == names.tag(tag))
+
+    def delete(self, repo: str, digest: str) -> bool:
+        """See `Registry.delete`: the tags go first, so that none ever names what is not there."""
+        blob = self._blob(repo, digest)
+        self._drop(repo, lambda entry: entry.digest == digest)
+        with disk.passing(f"delete {digest} in {repo}"), suppress(FileNotFoundError):
+            blob.unlink()
+            return True
+        return False
+
+    def tags(self, repo: str) -> tuple[str, ...]:
+        """See `Registry.tags`."""
+        found = (indexfile.tag_of(entry) for entry in indexfile.read(self._folder(repo)))
+        return tuple(sorted(tag for tag in found if tag))
+
+    def _folder(self, repo: str) -> Path:
+        return self._root / names.folder(repo)
+
+    def _blob(self, repo: str, digest: str) -> Path:
+        return self._folder(repo) / "blobs" / "sha256" / digests.hexadecimal(digest)
+
+    def _describe(self, repo: str, digest: str) -> Descriptor | None:
+        data = self.manifest(repo, digest)
+        if data is None:
+            return None
+        return Descriptor(manifest.media_type(manifest.parse(data)), digest, len(data))
+
+    def _tag(self, repo: str, tag: str, descriptor: Descriptor) -> None:
+        with disk.passing(f"tag {repo}:{tag}"), indexfile.changing(self._folder(repo)) as entries:
+            entries[:] = [entry for entry in entries if indexfile.tag_of(entry) != tag]
+            entries.append(indexfile.tagged(descriptor, tag))
+
+    def _drop(self, repo: str, unwanted: Callable[[Descriptor], bool]) -> bool:
+        """Remove entries from the index and say whether there were any."""
+        folder = self._folder(repo)
+        if not any(unwanted(entry) for entry in indexfile.read(folder)):
+            return False
+        with disk.passing(f"change the tags of {repo}"), indexfile.changing(folder) as entries:
+            before = len(entries)
+            entries[:] = [entry for entry in entries if not unwanted(entry)]
+            return len(entries) < before
+
+
+def _named(document: manifest.Manifest | manifest.Index) -> tuple[str, ...]:
+    """Return what must be there before this document is (a subject need not, says distribution-spec)."""
+    match document:
+        case manifest.Manifest(config=config, layers=layers):
+            return (config.digest, *(layer.digest for layer in layers))
+        case manifest.Index(manifests=manifests):
+            return tuple(entry.digest for entry in manifests)
+
+
+def _link(source: Path, blob: Path) -> None:
+    """Give a finished file its name in the layout; a blob that is there stays: its name says what it holds."""
+    with suppress(FileExistsError):
+        os.link(source, blob)
+    disk.sync_folder(blob.parent)
+
+
+def _read(blob: Path, offset: int) -> Iterator[bytes]:
+    with disk.passing(f"read the blob {blob}"), blob.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while block := file.read(BLOCK):
+            yield block

@@ -1,0 +1,30 @@
+"""What registries take at most, and whence we know."""
+
+import msgspec
+
+GB = 10**9
+GiB = 2**30
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one registry takes: bytes per layer, layers per image, and who says so."""
+
+    name: str
+    max_layer_bytes: int = 48 * GiB
+    max_layers: int = 60
+    """Over about 70 layers some runtimes no longer mount an image (buildkit #4810, containerd #2497)."""
+    whence: str = "below the 52,000 MiB of ECR's service quotas, the smallest known among the others"
+
+
+_SMALLER = {
+    "ghcr.io": Limits("GHCR", 10 * GB, whence="its container registry limits"),
+    "docker.io": Limits("Docker Hub", 10 * GB, whence="it refused a blob of 23 GB (emmy #397)"),
+    "index.docker.io": Limits("Docker Hub", 10 * GB, whence="it refused a blob of 23 GB (emmy #397)"),
+    "public.ecr.aws": Limits("ECR Public", 10 * GB, whence="its service quotas"),
+}
+
+
+def limits_of(repo: str) -> Limits:
+    """Return the limits of the registry that holds `repo`, known by its host."""
+    host = repo.partition("/")[0].lower()
+    return _SMALLER.get(host, Limits(host))

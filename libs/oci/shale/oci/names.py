@@ -1,0 +1,36 @@
+"""Names that come from people: repositories and tags, parsed before they become a path or a URL.
+
+distribution-spec v1.1, "Pulling manifests": `<name>` and `<reference>`; the host is the reference grammar's.
+"""
+
+import re
+
+_HOST = r"[a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*(:[0-9]{1,5})?"
+_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_LONGEST = 255
+_RESERVED = frozenset({"blobs", "index.json", "oci-layout"})
+
+
+def folder(repo: str) -> str:
+    """Return the repository's folder below a layout's root: its own name, with `_` for the `:` before a port.
+
+    ValueError when it is no repository, or when it would lie among the files of another one.
+    """
+    if len(repo) > _LONGEST or not _REPOSITORY.fullmatch(repo):
+        raise ValueError(
+            f"{repo!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"
+        )
+    if reserved := _RESERVED.intersection(repo.split("/")):
+        raise ValueError(f"{repo!r} cannot lie in a layout directory: {min(reserved)!r} is a name of the layout's own")
+    return repo.replace(":", "_", 1)
+
+
+def tag(text: str) -> str:
+    """Return the tag as it is; ValueError when it is none."""
+    if not _TAG.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not a tag: at most 128 letters, digits, '.', '_' and '-', not beginning with '.' or '-'"
+        )
+    return text

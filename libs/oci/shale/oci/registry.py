@@ -1,0 +1,102 @@
+"""The door to registries: content-addressed blobs, manifests over them, and tags that move last.
+
+Every method blocks and belongs in a thread (`asyncio.to_thread`): packing reads, hashes and sends in one, and bytes
+that wait for an event loop are slow. Repositories and digests are parsed behind the door (ValueError). What passes by
+itself is raised as `Transient`, what a caller expects comes back as a value.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from shale.oci.descriptor import Descriptor
+from shale.oci.digest import Block
+
+BLOCK = 2**20
+"""The largest block that `pull` yields: what one worker holds of a blob, whatever its size."""
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """A blob stands in the registry under the digest of its bytes; `size` is their count."""
+
+    digest: str
+    size: int
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """The bytes are not those that were announced: nothing was published."""
+
+    expected: str
+    found: str
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A manifest names blobs that are not in the repository: it was not published."""
+
+    digests: tuple[str, ...]
+
+
+class Upload(Protocol):
+    """One blob on its way in. It hashes what it is given, so that nobody does it twice."""
+
+    def write(self, block: Block) -> None:
+        """Send the next bytes; `block` may be used again as soon as this returns."""
+        ...
+
+    def commit(self, expected: str | None = None) -> Pushed | Mismatch:
+        """Publish the blob under the digest of its bytes, which is `expected` if that was given."""
+        ...
+
+
+class Registry(Protocol):
+    """Any number of repositories, each with its blobs, its manifests and its tags."""
+
+    def has(self, repo: str, digest: str) -> int | None:
+        """Return the size of a blob or manifest, or None when it is not there."""
+        ...
+
+    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
+        """Return the bytes of a blob from `offset` on, in blocks of at most `BLOCK`; None when it is not there."""
+        ...
+
+    def upload(self, repo: str) -> AbstractContextManager[Upload]:
+        """Begin a blob; left without a commit, nothing remains of it."""
+        ...
+
+    def mount(self, repo: str, digest: str, from_repo: str) -> bool:
+        """Make a blob of another repository a blob of this one without sending it; False when it has to be sent."""
+        ...
+
+    def resolve(self, repo: str, reference: str) -> Descriptor | None:
+        """Return what a tag or a digest names among the manifests."""
+        ...
+
+    def manifest(self, repo: str, digest: str) -> bytes | None:
+        """Return the bytes of a manifest, checked against its digest."""
+        ...
+
+    def put_manifest(self, repo: str, data: bytes, media_type: str, tag: str | None = None) -> Descriptor | Missing:
+        """Store a manifest whose blobs are there, and let `tag` name it from now on."""
+        ...
+
+    def untag(self, repo: str, tag: str) -> bool:
+        """Let a tag name nothing; False when it named nothing before."""
+        ...
+
+    def delete(self, repo: str, digest: str) -> bool:
+        """Remove a blob, or a manifest with every tag that names it; False when it was not there."""
+        ...
+
+    def tags(self, repo: str) -> tuple[str, ...]:
+        """Return the tags of a repository, sorted; none when nobody ever pushed there."""
+        ...
+
+
+def push(registry: Registry, repo: str, blocks: Iterable[Block], expected: str | None = None) -> Pushed | Mismatch:
+    """Send one blob whole."""
+    with registry.upload(repo) as upload:
+        for block in blocks:
+            upload.write(block)
+        return upload.commit(expected)

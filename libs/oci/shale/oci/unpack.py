@@ -1,0 +1,149 @@
+"""Layers back into files: `shale pull`. It takes our tars and any other uncompressed one, and trusts neither.
+
+Nothing is written through a link, nothing over what a link names, nothing outside the folder.
+"""
+
+import errno
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from shale.oci import disk
+from shale.oci.registry import BLOCK
+from shale.oci.tarball import PREFIX
+
+
+class Unpacked(msgspec.Struct, frozen=True):
+    """What one layer brought: files and links by path, and the files' bytes."""
+
+    paths: tuple[str, ...]
+    size: int
+
+
+class Unsafe(msgspec.Struct, frozen=True):
+    """A layer that must not be unpacked; what was written before the entry was met stays."""
+
+    reason: str
+    message: str
+
+
+class _Refused(Exception):  # noqa: N818 (it never leaves this module)
+    pass
+
+
+def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
+    """Write what lies under `models/` in the tar to `folder`, without that prefix, and nothing else of the tar.
+
+    Later layers replace what earlier ones wrote. Times, owners and modes are ours to choose: 0644, 0755.
+    """
+    paths: list[str] = []
+    size = 0
+    stream = io.BufferedReader(_Blocks(iter(blocks)), BLOCK)
+    try:
+        with disk.passing(f"unpack into {folder}"), tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as tar:
+            for member in tar:
+                if path := _below(member.name):
+                    size += _write(tar, member, folder, path)
+                    paths += [] if member.isdir() else [path]
+    except (tarfile.TarError, _Refused) as error:
+        return Unsafe("UnsafeLayer", f"the layer is refused: {error}")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return Unsafe("UnsafeLayer", f"the layer is refused: a name is too long for this disk: {error.filename!r}")
+    return Unpacked(tuple(paths), size)
+
+
+class _Blocks(io.RawIOBase):
+    """Blocks as the file that `tarfile` wants."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if not self._rest:
+            self._rest = memoryview(next(self._blocks, b""))
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken
+
+
+def _below(name: str) -> str:
+    """Return the entry's path below `models/`, or nothing when it lies elsewhere (such as the link `kubedl-model`)."""
+    path = PurePosixPath(name.lstrip("/"))
+    if ".." in path.parts or "\0" in name:
+        raise _Refused(f"{name!r} leaves the folder")
+    return str(path).removeprefix(PREFIX) if str(path).startswith(PREFIX) else ""
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: str) -> int:
+    """Make one entry; return how many bytes it holds."""
+    tarfile.data_filter(member.replace(name=path, deep=False), str(folder))  # raises FilterError
+    target = _free(folder, path, keep=member.isdir())
+    if member.isdir():
+        target.mkdir(exist_ok=True)
+    elif member.issym():
+        target.symlink_to(_inside(folder, path, member.linkname))
+    elif member.islnk():
+        os.link(_existing(folder, member), target, follow_symlinks=False)
+    elif member.isreg():
+        return _copy(tar, member, target)
+    else:
+        raise _Refused(f"{member.name!r} is neither a file nor a folder nor a link")
+    return 0
+
+
+def _free(folder: Path, path: str, *, keep: bool) -> Path:
+    """Return where to write: its parents are folders, not links, and nothing is there (but a folder, with `keep`)."""
+    for name in reversed(PurePosixPath(path).parents):
+        parent = folder / name
+        if name.parts and (parent.is_symlink() or (parent.exists() and not parent.is_dir())):
+            raise _Refused(f"{path!r} lies below what is no folder")
+        parent.mkdir(exist_ok=True)
+    target = folder / path
+    if target.is_dir() and not target.is_symlink():
+        if not keep:
+            raise _Refused(f"{path!r} would replace a folder")
+    else:
+        target.unlink(missing_ok=True)
+    return target
+
+
+def _inside(folder: Path, path: str, link: str) -> str:
+    """Return the link's target, which stays inside both as written and as it is on this disk."""
+    written = os.path.normpath(PurePosixPath(path).parent / link)
+    real = (folder / path).parent.joinpath(link).resolve()
+    if link.startswith("/") or written.split("/")[0] == ".." or not real.is_relative_to(folder.resolve()):
+        raise _Refused(f"the link {path!r} -> {link!r} leaves the folder")
+    return link
+
+
+def _existing(folder: Path, member: tarfile.TarInfo) -> Path:
+    path = _below(member.linkname)
+    source = folder / path
+    if not path or not source.parent.resolve().is_relative_to(folder.resolve()) or not source.is_file():
+        raise _Refused(f"the hard link {member.name!r} -> {member.linkname!r} names no file of the model")
+    return source
+
+
+def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> int:
+    source = tar.extractfile(member)
+    if source is None:
+        raise _Refused(f"{member.name!r} has no contents")
+    mode = 0o755 if member.mode & 0o100 else 0o644
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        while block := source.read(BLOCK):
+            disk.write_all(fd, block)
+    finally:
+        os.close(fd)
+    return member.size

@@ -1,0 +1,32 @@
+"""Who was declared: the subjects of all wishes, read from the stream's own index."""
+
+from collections.abc import Iterable
+
+from shale.contracts import streams, subjects
+from shale.contracts.about import About
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Declared
+from shale.runtime.bus.connection import Bus
+
+
+class JetCensus:
+    """Reads subjects only; the server answers 100,000 of them at a time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    async def declared(self, kind: str) -> Iterable[About]:
+        """Return whoever has a `Declared` of this kind, the newest generation each. Raises Transient."""
+        newest: dict[str, About] = {}
+        offset, total = 0, 1
+        while offset < total:
+            body = {"subjects_filter": subjects.heard(kind, Declared), "offset": offset}
+            answer = await self.bus.api(f"STREAM.INFO.{streams.FACTS.name}", body)
+            if "error" in answer:
+                raise Transient(f"{streams.FACTS.name}: {answer['error'].get('description')}")
+            found: dict[str, int] = answer["state"].get("subjects") or {}
+            for about in (subjects.place(subject).about for subject in found):
+                if about.uid not in newest or newest[about.uid].generation < about.generation:
+                    newest[about.uid] = about
+            offset, total = offset + max(1, len(found)), int(answer.get("total", 0))
+        return newest.values()

@@ -1,0 +1,111 @@
+"""One connection to NATS, set up as its sharp edges ask (events.md, "nats-py rules": each was reproduced)."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js import errors as js_errors
+from nats.js.api import PubAck
+
+from shale.contracts.errors import Transient
+
+TIMEOUT = 5.0
+FENCE = "Nats-Expected-Last-Subject-Sequence"
+FENCE_SUBJECT = f"{FENCE}-Subject"
+TTL = "Nats-TTL"
+
+WRONG_LAST_SEQUENCE = 10071
+SUBJECT_IS_FULL = 10077
+
+log = logging.getLogger("shale.bus")
+
+
+class Bus:
+    """A connection and its JetStream context: acked publishes and API requests, with foreign errors turned into ours."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.stream: JetStreamContext = client.jetstream(timeout=TIMEOUT)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there just now."""
+        return self.client.is_connected
+
+    async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> PubAck | None:
+        """Publish and wait for the stream's word; None when its fence or its limit per subject refused. Raises Transient."""
+        try:
+            ack = await self.stream.publish(subject, payload, timeout=TIMEOUT, headers=headers)
+        except js_errors.APIError as error:
+            if error.err_code in {WRONG_LAST_SEQUENCE, SUBJECT_IS_FULL}:
+                return None
+            raise Transient(f"publishing {subject}: {error}") from error
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Transient(f"publishing {subject}: {type(error).__name__} {error}") from error
+        if ack.duplicate:
+            msg = f"the server dropped {subject} as a duplicate: no message of ours has a Nats-Msg-Id"
+            raise RuntimeError(msg)
+        return ack
+
+    async def api(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the JetStream API; the answer may hold `error`. Raises Transient."""
+        try:
+            answer = await self.client.request(f"$JS.API.{subject}", json.dumps(body).encode(), timeout=TIMEOUT)
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Transient(f"JetStream {subject}: {type(error).__name__} {error}") from error
+        return json.loads(answer.data)
+
+
+@asynccontextmanager
+async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncIterator[Bus]:
+    """Connect for ever: reconnects without end, notices a half-open peer within 15 s, ends the process when closed for good.
+
+    Raises Transient when the server is not there within TIMEOUT.
+    """
+
+    async def on_error(error: Exception) -> None:
+        log.warning("nats", extra={"error": str(error) or type(error).__name__})
+
+    async def on_closed() -> None:
+        if fatal and not closing.is_set():
+            log.critical("nats connection closed for good")
+            raise SystemExit(1)
+
+    closing = asyncio.Event()
+    try:
+        client = await nats.connect(
+            url,
+            name=name,
+            inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            connect_timeout=int(TIMEOUT),
+            ping_interval=5,
+            max_outstanding_pings=2,
+            error_cb=on_error,
+            closed_cb=on_closed,
+        )
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        raise Transient(f"NATS at {url}: {error or type(error).__name__}. Start it with `shale up`, or set SHALE_NATS_URL") from error
+    try:
+        yield Bus(client)
+    finally:
+        closing.set()
+        await _close(client)
+
+
+async def _close(client: Client) -> None:
+    try:
+        if client.is_connected:
+            await client.flush(timeout=2)
+    except (TimeoutError, nats.errors.Error) as error:
+        log.warning("nats not flushed", extra={"error": str(error)})
+    await client.close()

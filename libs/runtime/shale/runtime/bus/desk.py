@@ -1,0 +1,212 @@
+"""Where a service's messages wait and are worked on: coalesced per object, settled serially per object, all of them heartbeaten.
+
+A wake-up is a key (the uid) with letters; letters that come while their key is in hand wait and are settled together afterwards.
+For a job the key is its subject: one worker packs many layers of one object at a time.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import cast
+
+import msgspec
+import nats.errors
+from nats.aio.msg import Msg
+
+from shale.contracts import streams, subjects
+from shale.contracts.about import About
+from shale.contracts.envelope import unwrap
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Declared, Gone
+from shale.contracts.jobs import JOBS, Job
+from shale.runtime.beat import Cause
+from shale.runtime.bus.connection import Bus
+from shale.runtime.bus.dead import bury, bury_undecodable
+from shale.runtime.loop import settle
+from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
+from shale.runtime.service import Service, Trigger, Woken
+from shale.runtime.telemetry import settling
+from shale.runtime.work import Work
+
+MAX_WAITING = 1024
+"""Letters that may wait in one process; the stream keeps the rest."""
+
+log = logging.getLogger("shale.desk")
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """One message and what it asks to look at."""
+
+    message: Msg
+    trigger: Trigger
+
+
+class Case:
+    """One key in hand."""
+
+    def __init__(self, letters: list[Letter], work: Work) -> None:
+        self.letters = letters
+        self.work = work
+
+
+class Desk:
+    """All work that one service has in this process."""
+
+    def __init__(self, bus: Bus, plane: Plane, service: Service, *, ack_wait: float = 30) -> None:
+        self.bus, self.plane, self.service, self.ack_wait = bus, plane, service, ack_wait
+        self.waiting: OrderedDict[str, list[Letter]] = OrderedDict()
+        self.busy: dict[str, Case] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
+
+    @property
+    def letters(self) -> list[Letter]:
+        """Every message that is waited for or worked on."""
+        return [letter for letters in self.waiting.values() for letter in letters] + [
+            letter for case in self.busy.values() for letter in case.letters
+        ]
+
+    def room(self, *, jobs: bool) -> int:
+        """Return how many more messages may be fetched: a job only when a hand is free for it."""
+        if jobs:
+            return self.service.card.concurrency - len(self.busy) - len(self.waiting)
+        return min(64, MAX_WAITING - len(self.letters))
+
+    async def put(self, messages: list[Msg]) -> None:
+        """Sort messages to their keys and begin what there are hands for; what cannot be decoded is buried."""
+        for message in messages:
+            try:
+                letter = Letter(message, _trigger(message))
+            except ValueError as error:
+                log.error("undecodable", extra={"subject": message.subject, "error": str(error)})  # noqa: TRY400 (its text says all)
+                await bury_undecodable(self.bus, message, self.service.card.name, str(error))
+                continue
+            if letter.trigger.about.kind in self.service.card.kinds:
+                self.waiting.setdefault(_key(letter), []).append(letter)
+            else:
+                await message.ack()
+        self._pump()
+
+    def _pump(self) -> None:
+        free = self.service.card.concurrency - len(self.busy)
+        for key in [key for key in self.waiting if key not in self.busy][: max(0, free)]:
+            letters = sorted(self.waiting.pop(key), key=_age)
+            self.busy[key] = case = Case(letters, Work(self.service.card, letters[-1].trigger, self.plane))
+            task = asyncio.create_task(self._settle(key, case), name=f"settle {key}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, key: str, case: Case) -> None:
+        newest = case.letters[-1].message
+        try:
+            with settling(self.service.card.name, case.work.trigger.about) as outcome:
+                answer = await settle(self.service, case.work, tries=(newest.metadata.num_delivered or 1) - 1)
+                outcome(type(answer).__name__)
+            await self._answer(case, answer)
+        except Transient as error:
+            log.warning("not settled; it comes again", extra={"key": key, "error": str(error)})
+        except nats.errors.Error as error:
+            log.warning("not answered; it comes again", extra={"key": key, "error": f"{type(error).__name__} {error}"})
+        finally:
+            del self.busy[key]
+            self._moved.set()
+            self._pump()
+
+    async def _answer(self, case: Case, answer: Answer) -> None:
+        if isinstance(answer, Leave):
+            return
+        *older, newest = (letter.message for letter in case.letters)
+        for message in older:
+            await message.ack()
+        match answer:
+            case Nak(delay):
+                await newest.nak(delay=delay)
+            case Term(why):
+                if why:
+                    await bury(self.bus, newest, self.service.card.name, why)
+                await newest.term()
+            case Ack():
+                await newest.ack()
+
+    async def beat(self) -> None:
+        """Keep every message ours, and tell how far the work is; runs as long as the desk does."""
+        every, since = self.ack_wait / 3, 0.0
+        while True:
+            await asyncio.sleep(min(1.0, every))
+            since += min(1.0, every)
+            if since >= every:
+                since = 0.0
+                for letter in self.letters:
+                    await self._keep(letter.message)
+            for case in list(self.busy.values()):
+                await self._pulse(case)
+
+    async def _keep(self, message: Msg) -> None:
+        try:
+            await message.in_progress()
+        except (nats.errors.Error, TimeoutError) as error:
+            log.warning("heartbeat failed: another worker may take it", extra={"subject": message.subject, "error": str(error)})
+
+    async def _pulse(self, case: Case) -> None:
+        try:
+            await case.work.pulse()
+        except Transient as error:
+            log.warning("progress not told", extra={"error": str(error)})
+
+    async def hear(self, message: Msg) -> None:
+        """Stop the work on what is gone or has a newer wish: a plain subscription brings this, so that nobody packs for nothing."""
+        try:
+            fact = unwrap(message.data)[1]
+        except ValueError:
+            return
+        if not isinstance(fact, (Gone, Declared)):
+            return
+        for case in self.busy.values():
+            mine = case.work.trigger.about
+            if mine.uid == fact.about.uid and (isinstance(fact, Gone) or mine.generation < fact.about.generation):
+                case.work.beat.stop("over")
+
+    async def drain(self, grace: float) -> None:
+        """Give back what waits, let short work end, hand over the rest; after `grace` seconds more, let go."""
+        for letters in self.waiting.values():
+            for letter in letters:
+                await letter.message.nak()
+        self.waiting.clear()
+        await self._idle(grace)
+        self._stop_all("handed over")
+        await self._idle(grace)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _stop_all(self, cause: Cause) -> None:
+        for case in self.busy.values():
+            case.work.beat.stop(cause)
+
+    async def _idle(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+
+
+def _trigger(message: Msg) -> Trigger:
+    """Return what a message asks to look at. Raises ValueError when it cannot be decoded."""
+    stream = message.metadata.stream
+    if stream == streams.TICKS.name:
+        return Woken(msgspec.json.decode(message.data, type=About))
+    decoded = unwrap(message.data)[1]
+    if stream == streams.JOBS.name:
+        if not isinstance(decoded, JOBS):
+            msg = f"{message.subject} holds no job known here"
+            raise ValueError(msg)
+        return cast("Job", decoded)
+    about = subjects.place(message.subject).about if decoded is None else decoded.about
+    return Woken(about, message.metadata.sequence.stream if stream == streams.FACTS.name else 0)
+
+
+def _key(letter: Letter) -> str:
+    return letter.message.subject if isinstance(letter.trigger, JOBS) else letter.trigger.about.uid
+
+
+def _age(letter: Letter) -> tuple[int, int]:
+    """Sort the newest wish last, and among its facts the newest: that one's sequence is what a read must show."""
+    return letter.trigger.about.generation, getattr(letter.trigger, "sequence", 0)

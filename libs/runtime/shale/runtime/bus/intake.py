@@ -1,0 +1,69 @@
+"""From a durable consumer to the desk: fetch as much as there is room for, and come back after anything that passes by itself."""
+
+import asyncio
+import logging
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from shale.contracts import streams, subjects
+from shale.contracts.facts import Declared, Gone
+from shale.runtime.bus.connection import Bus
+from shale.runtime.bus.desk import Desk
+from shale.runtime.bus.provision import Consumer, consumers
+from shale.runtime.service import Service
+
+FETCH = 1.0
+"""Seconds one fetch waits: a fetch in flight is not issued again after a reconnect (nats-findings 1.1)."""
+BACKOFF = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+log = logging.getLogger("shale.intake")
+
+
+async def _bind(bus: Bus, consumer: Consumer) -> JetStreamContext.PullSubscription:
+    return await bus.stream.pull_subscribe_bind(consumer=consumer.name, stream=consumer.stream)
+
+
+async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event) -> None:
+    """Feed the desk from one consumer until `drain` is set. A consumer that is not there is bound again with back-off, for ever."""
+    failures = 0
+    jobs = consumer.stream == streams.JOBS.name
+    sub: JetStreamContext.PullSubscription | None = None
+    while not drain.is_set():
+        try:
+            sub = sub or await _bind(bus, consumer)
+            messages = await _fetch(sub, desk.room(jobs=jobs))
+            await desk.put(messages)
+            failures = 0
+        except (TimeoutError, nats.errors.Error, ConnectionError) as error:
+            log.warning("consumer", extra={"consumer": f"{consumer.stream}/{consumer.name}", "error": f"{type(error).__name__} {error}"})
+            sub = None
+            await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+            failures += 1
+
+
+async def _fetch(sub: JetStreamContext.PullSubscription, room: int) -> list[Msg]:
+    if room <= 0:
+        await asyncio.sleep(0.02)
+        return []
+    try:
+        return await sub.fetch(room, timeout=FETCH)
+    except (TimeoutError, nats.errors.TimeoutError):
+        return []
+
+
+async def run_service(bus: Bus, desk: Desk, service: Service, drain: asyncio.Event) -> None:
+    """Feed one service's desk from all its consumers until `drain` is set; who takes jobs hears at once what is over."""
+    ears = [subjects.heard("*", Declared), subjects.heard("", Gone)] if service.card.takes else []
+    subs = [await bus.client.subscribe(subject, cb=desk.hear) for subject in ears]
+    pulse = asyncio.create_task(desk.beat())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for consumer in consumers(service.card):
+                group.create_task(intake(bus, desk, consumer, drain))
+    finally:
+        for sub in subs:
+            await sub.unsubscribe()
+        pulse.cancel()
+        await asyncio.gather(pulse, return_exceptions=True)

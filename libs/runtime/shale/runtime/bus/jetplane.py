@@ -1,0 +1,136 @@
+"""The plane over JetStream: facts are fenced, jobs are asked once, readings have one writer, ticks replace one another."""
+
+import datetime
+import math
+import time
+from collections import OrderedDict
+
+import msgspec
+
+from shale.contracts import streams, subjects
+from shale.contracts.about import About
+from shale.contracts.envelope import CONTENT_TYPE, wrap
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Gone, Held, Milestone, Progressed
+from shale.contracts.jobs import Job
+from shale.runtime.bus.connection import FENCE, FENCE_SUBJECT, TTL, Bus
+from shale.runtime.bus.levels import last_reading, read, read_fresh
+from shale.runtime.plane import Mark
+from shale.runtime.told import Told
+
+_HEADERS = {"Content-Type": CONTENT_TYPE}
+_REMEMBERED_TICKS = 10_000
+
+
+class JetPlane:
+    """`shale.runtime.plane.Plane` over a real server; `service` is the source of what it says."""
+
+    def __init__(self, bus: Bus, service: str) -> None:
+        self.bus = bus
+        self.service = service
+        self._armed: OrderedDict[str, float] = OrderedDict()
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    async def told(self, about: About, sequence: int, *, asked: bool, readings: bool) -> Told | None:
+        """Return the levels: jobs first, then facts, so that a part is always seen as asked, done or refused."""
+        pending = await self._pending(about) if asked else frozenset[tuple[str, str]]()
+        now = await read(self.bus, streams.NOW.name, (self._readings(about),)) if readings else None
+        level = await read_fresh(self.bus, streams.FACTS.name, subjects.levels(about), sequence)
+        if level is None:
+            return None
+        progress = tuple(s.fact for s in now.said if isinstance(s.fact, Progressed)) if now else ()
+        return Told(about=about, said=level.said, asked=pending, readings=progress, now=self.now())
+
+    async def say(self, fact: Milestone) -> int:
+        """Publish a milestone under its fence: sequence 0 of its own subject."""
+        headers = {**_HEADERS, FENCE: "0"}
+        if isinstance(fact, Gone):
+            headers[TTL] = str(streams.GONE_TTL)
+        ack = await self.bus.publish(subjects.of_fact(fact), wrap(fact, self.service, self.now()), headers)
+        return ack.seq if ack else 0
+
+    async def hold(self, held: Held) -> int | None:
+        """Publish `Held`, fenced by the end of its uid: its own subject is guarded by the stream's limit per subject."""
+        gone = subjects.of_gone(held.about.uid)
+        headers = {**_HEADERS, FENCE: "0", FENCE_SUBJECT: gone}
+        ack = await self.bus.publish(subjects.of_fact(held), wrap(held, self.service, self.now()), headers)
+        if ack:
+            return ack.seq
+        level = await read(self.bus, streams.FACTS.name, (gone, subjects.of_fact(held)))
+        if any(isinstance(said.fact, Gone) for said in level.said):
+            return None
+        if not level.said:
+            raise Transient(f"{subjects.of_fact(held)} was refused, and no reason for it is readable yet")
+        return max(said.sequence for said in level.said)
+
+    async def ask(self, job: Job) -> None:
+        """Publish a job; the stream refuses a second one on its subject, also while a worker has it in hand."""
+        await self.bus.publish(subjects.of_job(job), wrap(job, self.service, self.now()), dict(_HEADERS))
+
+    async def drop_jobs(self, about: About) -> None:
+        """Purge the jobs of one generation."""
+        await self._purge(streams.JOBS.name, subjects.pending(about))
+
+    async def forget(self, about: About, before: int | None) -> None:
+        """Purge facts, readings and jobs of a uid, or of those of its generations that are below `before` and hold something."""
+        for stream, plane in ((streams.JOBS.name, "job"), (streams.NOW.name, "now"), (streams.FACTS.name, "fact")):
+            for chosen in await self._chosen(stream, plane, about, before):
+                await self._purge(stream, chosen)
+
+    async def last(self, about: About, part: str) -> Mark:
+        """Return the last `Progressed` of one part."""
+        subject = subjects.of_fact(Progressed(about, part, "Waiting"))
+        reading, revision = await last_reading(self.bus, streams.NOW.name, subject)
+        return Mark(reading, revision)
+
+    async def report(self, progressed: Progressed, after: int) -> int | None:
+        """Replace the reading of revision `after`."""
+        headers = {**_HEADERS, FENCE: str(after)}
+        payload = wrap(progressed, self.service, self.now(), seq=after + 1)
+        ack = await self.bus.publish(subjects.of_fact(progressed), payload, headers)
+        return ack.seq if ack else None
+
+    async def arm(self, service: str, about: About, at: float) -> None:
+        """Wake `service` at `at` (rounded up to whole seconds); a nearer tick that is armed already will do."""
+        tick = subjects.of_tick(service, about)
+        known = self._armed.get(tick, 0)
+        if self.now() < known <= at:
+            return
+        when = datetime.datetime.fromtimestamp(math.ceil(at), datetime.UTC)
+        headers = {"Nats-Schedule": f"@at {when:%Y-%m-%dT%H:%M:%SZ}", "Nats-Schedule-Target": tick}
+        await self.bus.publish(subjects.armed(tick), msgspec.json.encode(about), headers)
+        self._armed[tick] = at
+        while len(self._armed) > _REMEMBERED_TICKS:
+            self._armed.popitem(last=False)
+
+    async def _pending(self, about: About) -> frozenset[tuple[str, str]]:
+        info = await self._info(streams.JOBS.name, subjects.pending(about))
+        return frozenset(subjects.asked(subject) for subject in info)
+
+    async def _info(self, stream: str, subject: str) -> dict[str, int]:
+        """Return the subjects of a stream under a filter; the leader answers. Raises Transient."""
+        answer = await self.bus.api(f"STREAM.INFO.{stream}", {"subjects_filter": subject})
+        if "error" in answer:
+            raise Transient(f"{stream}: {answer['error'].get('description')}")
+        return answer["state"].get("subjects") or {}
+
+    async def _chosen(self, stream: str, plane: str, about: About, before: int | None) -> list[str]:
+        uid = subjects.token(about.uid)
+        prefix = f"shale.job.*.*.{uid}" if plane == "job" else f"shale.{plane}.*.*.*.{uid}"
+        if before is None:
+            return [f"{prefix}.>"]
+        depth = prefix.count(".") + 1
+        there = {int(subject.split(".")[depth]) for subject in await self._info(stream, f"{prefix}.>")}
+        return [f"{prefix}.{generation}.>" for generation in sorted(there) if 0 < generation < before]
+
+    async def _purge(self, stream: str, chosen: str) -> None:
+        answer = await self.bus.api(f"STREAM.PURGE.{stream}", {"filter": chosen})
+        if "error" in answer:
+            raise Transient(f"purging {chosen}: {answer['error'].get('description')}")
+
+    @staticmethod
+    def _readings(about: About) -> str:
+        return subjects.of_fact(Progressed(about, "x", "Waiting")).removesuffix(".progressed.x") + ".>"

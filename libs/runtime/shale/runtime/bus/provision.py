@@ -1,0 +1,113 @@
+"""`shale init`: streams, buckets and consumers, created and upgraded from the data in contracts and the services' cards."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from shale.contracts import streams, subjects
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Gone
+from shale.runtime.bus.connection import Bus
+from shale.runtime.service import Card
+
+_NS = 1_000_000_000
+_MIN_WINDOW = 100_000_000
+"""100 ms, the server's least: no message of ours has a Nats-Msg-Id, so the window has nothing to do (events.md)."""
+
+
+class Consumer(msgspec.Struct, frozen=True):
+    """One durable of one service on one stream."""
+
+    stream: str
+    name: str
+    filters: tuple[str, ...]
+
+
+def consumers(card: Card) -> tuple[Consumer, ...]:
+    """Return the durables that a card asks for: facts it hears, readings it reads, jobs it takes, and its ticks."""
+    facts = tuple(subjects.heard(kind, fact) for kind in card.kinds for fact in card.hears if fact is not Gone)
+    gone = (subjects.heard("", Gone),) if Gone in card.hears else ()
+    readings = tuple(subjects.heard(kind, reading) for kind in card.kinds for reading in card.reads)
+    jobs = tuple(subjects.taken(job) for job in card.takes)
+    ticks = (f"shale.tick.{card.name}.*.*",) if card.hears else ()
+    wanted = (
+        (streams.FACTS.name, facts + gone),
+        (streams.NOW.name, readings),
+        (streams.JOBS.name, jobs),
+        (streams.TICKS.name, ticks),
+    )
+    return tuple(Consumer(stream, card.name, filters) for stream, filters in wanted if filters)
+
+
+async def provision(bus: Bus, cards: Iterable[Card], *, ack_wait: float = 30, replicas: int = 1, most: int = -1) -> list[str]:
+    """Create or upgrade everything; return what was made or changed, one line each. Raises Transient with the server's word.
+
+    `ack_wait` in seconds; `most` bounds the bytes of any one stream, for a laptop's disk.
+    """
+    made = [await _stream(bus, _config(stream, replicas, most)) for stream in streams.STREAMS]
+    made += [await _stream(bus, _bucket(bucket, replicas, most)) for bucket in streams.BUCKETS]
+    made += [await _consumer(bus, consumer, ack_wait) for card in cards for consumer in consumers(card)]
+    return [line for line in made if line]
+
+
+def _config(stream: streams.Stream, replicas: int, most: int) -> dict[str, Any]:
+    return {
+        "name": stream.name,
+        "description": stream.why,
+        "subjects": list(stream.subjects) or None,
+        "sources": [{"name": source} for source in stream.sources] or None,
+        "retention": stream.retention,
+        "storage": "file",
+        "num_replicas": replicas,
+        "discard": stream.discard,
+        "discard_new_per_subject": stream.discard == "new" and stream.per_subject > 0,
+        "max_msgs_per_subject": stream.per_subject,
+        "max_age": stream.max_age * _NS,
+        "max_bytes": stream.max_bytes if most < 0 or stream.max_bytes < 0 else min(most, stream.max_bytes),
+        "duplicate_window": _MIN_WINDOW,
+        "allow_direct": True,
+        "allow_msg_ttl": stream.ttl,
+        "allow_msg_schedules": stream.schedules,
+    }
+
+
+def _bucket(bucket: streams.Bucket, replicas: int, most: int) -> dict[str, Any]:
+    as_stream = streams.Stream(
+        name=f"KV_{bucket.name}",
+        subjects=(f"$KV.{bucket.name}.>",),
+        per_subject=1,
+        max_age=bucket.ttl,
+        max_bytes=bucket.max_bytes,
+        ttl=True,
+        why=bucket.why,
+    )
+    return {**_config(as_stream, replicas, most), "discard": "new", "discard_new_per_subject": False, "allow_rollup_hdrs": True}
+
+
+async def _stream(bus: Bus, config: dict[str, Any]) -> str:
+    wanted = {key: value for key, value in config.items() if value is not None}
+    made = await bus.api(f"STREAM.CREATE.{config['name']}", wanted)
+    if "error" not in made:
+        return "" if made.get("did_create") is False else f"stream {config['name']}"
+    changed = await bus.api(f"STREAM.UPDATE.{config['name']}", wanted)
+    if "error" in changed:
+        raise Transient(f"stream {config['name']}: {changed['error'].get('description')}. Is nats-server 2.12 or newer, with -js?")
+    return f"stream {config['name']} (changed)"
+
+
+async def _consumer(bus: Bus, consumer: Consumer, ack_wait: float) -> str:
+    config = {
+        "durable_name": consumer.name,
+        "name": consumer.name,
+        "filter_subjects": list(consumer.filters),
+        "ack_policy": "explicit",
+        "deliver_policy": "all",
+        "ack_wait": int(ack_wait * _NS),
+        "max_deliver": -1,
+        "max_ack_pending": -1,
+    }
+    answer = await bus.api(f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}", {"stream_name": consumer.stream, "config": config})
+    if "error" in answer:
+        raise Transient(f"consumer {consumer.stream}/{consumer.name}: {answer['error'].get('description')}")
+    return f"consumer {consumer.stream}/{consumer.name}"

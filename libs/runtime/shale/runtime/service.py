@@ -1,0 +1,67 @@
+"""What a service is: a card (data, read by the blueprint too) and three functions."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.facts import Fact, Milestone, Reading, Released
+from shale.contracts.jobs import Job
+from shale.runtime.beat import Beat
+from shale.runtime.decision import Decision
+from shale.runtime.told import Told
+
+
+class Woken(msgspec.Struct, frozen=True):
+    """Something was told of this object (a fact, a reading, a tick): look again. `sequence` is the fact's in its stream, else 0."""
+
+    about: About
+    sequence: int = 0
+
+
+Trigger = Woken | Job
+
+
+class Card(msgspec.Struct, frozen=True):
+    """Everything about a service that others need to know, as data."""
+
+    name: str
+    does: str
+    """One line, for people and the map."""
+    kinds: tuple[str, ...]
+    """The kinds that it serves, as words (`modelversion`)."""
+    hears: tuple[type[Milestone], ...] = ()
+    reads: tuple[type[Reading], ...] = ()
+    """Readings that wake it; it is then handed all readings of the object."""
+    takes: tuple[type[Job], ...] = ()
+    says: tuple[type[Fact], ...] = ()
+    asks: tuple[type[Job], ...] = ()
+    ends: tuple[type[Milestone], ...] = ()
+    """Its last word about a generation: once told, there is nothing left to do."""
+    folds: bool = False
+    """It always looks at the newest generation, and at objects that are gone too (the watcher's own cards)."""
+    concurrency: int = 16
+    """Triggers in hand at a time, per process."""
+    buckets: tuple[str, ...] = ()
+
+
+class Service(Protocol):
+    """A card and three functions; `decide` does no I/O and reads aloud as the service's specification."""
+
+    card: Card
+
+    async def observe(self, trigger: Trigger, told: Told) -> Any:
+        """Return what is so: what was told, and the service's own world."""
+        ...
+
+    def decide(self, trigger: Trigger, seen: Any) -> Decision:
+        """Return the next step."""
+        ...
+
+    async def perform(self, effect: Any, seen: Any, beat: Beat) -> Any:
+        """Change the world, and return what is so now. Long work tells `beat` how far it is, and runs in a thread."""
+        ...
+
+    async def release(self, about: About, told: Told) -> Released:
+        """Undo what is held for an object that is gone; needs no Secret and no peer, and may be called again after a crash."""
+        ...

@@ -1,0 +1,44 @@
+"""Settings are read once, from the environment, into a frozen Struct; all complaints come together."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+PREFIX = "SHALE_"
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class SettingsError(Exception):
+    """One line per setting that cannot be used: its name, what it holds, what it must be."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What every service process needs to know; times in seconds."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    ack_wait: float = 30
+    drain_seconds: float = 5
+    health_port: int = 0
+    """0: any free port, logged at the start; -1: none."""
+    log_level: str = "INFO"
+    instance: str = ""
+
+
+def read(struct: type[S], environ: Mapping[str, str]) -> S:
+    """Return the settings of one Struct: the field `nats_url` from SHALE_NATS_URL, and so on. Raises SettingsError."""
+    given: dict[str, object] = {}
+    complaints: list[str] = []
+    for field in msgspec.structs.fields(struct):
+        name = f"{PREFIX}{field.name.upper()}"
+        if name in environ:
+            try:
+                given[field.name] = msgspec.convert(environ[name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                complaints.append(f"{name}={environ[name]!r}: {error}")
+        elif field.required:
+            complaints.append(f"{name} is not set")
+    if complaints:
+        raise SettingsError("; ".join(complaints))
+    return struct(**given)

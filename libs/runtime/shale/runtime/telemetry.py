@@ -1,0 +1,88 @@
+"""Logs as JSON lines, traces that join by the object, metrics: the one door to OpenTelemetry."""
+
+import datetime
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from prometheus_client import generate_latest
+
+from shale.contracts.about import About
+from shale.contracts.envelope import trace_of
+
+_STANDARD = set(vars(logging.makeLogRecord({})))
+
+_tracer = trace.get_tracer("shale")
+_meter = metrics.get_meter("shale")
+_settled = _meter.create_counter("shale.settled", unit="1", description="triggers settled, by service and answer")
+_seconds = _meter.create_histogram("shale.settle.duration", unit="s", description="how long one trigger took to settle")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per record; what was given as `extra` becomes fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
+        fields = {key: value for key, value in vars(record).items() if key not in _STANDARD and key != "taskName"}
+        line = {"at": at, "level": record.levelname, "log": record.name, "what": record.getMessage(), **fields}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def start(service: str, level: str) -> None:
+    """Set up logs to standard error, metrics for `/metrics`, and traces to OTLP when OTEL_EXPORTER_OTLP_ENDPOINT says where."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    resource = Resource.create({"service.name": service, "service.namespace": "shale"})
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (40 ms for who exports)
+
+        provider = TracerProvider(resource=resource)
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        trace.set_tracer_provider(provider)
+
+
+def exposition() -> bytes:
+    """Return all metrics in the Prometheus text format."""
+    return generate_latest()
+
+
+@contextmanager
+def settling(service: str, about: About) -> Iterator[Callable[[str], None]]:
+    """Span and count the settling of one trigger; call what is yielded with the outcome.
+
+    The trace is the object's generation's, so that every service joins it without having been told of it.
+    """
+    parent = trace.SpanContext(
+        trace_id=int(trace_of(about.uid, about.generation), 16),
+        span_id=secrets.randbits(64) or 1,
+        is_remote=True,
+        trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
+    )
+    context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
+    attributes = {"messaging.system": "nats", "shale.object": f"{about.namespace}/{about.name}", "shale.generation": about.generation}
+    outcomes = ["Failed"]
+    begun = time.perf_counter()
+    with _tracer.start_as_current_span(f"settle {service}", context=context, attributes=attributes) as span:
+        try:
+            yield lambda outcome: outcomes.append(outcome)
+        finally:
+            span.set_attribute("shale.answer", outcomes[-1])
+            labels = {"service": service, "kind": about.kind, "answer": outcomes[-1]}
+            _settled.add(1, labels)
+            _seconds.record(time.perf_counter() - begun, labels)

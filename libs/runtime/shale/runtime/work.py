@@ -1,0 +1,138 @@
+"""The reading of one piece of work: which attempt it is, how far, and how it went; and what a failure makes of its trigger."""
+
+import logging
+import random
+
+import msgspec
+
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Milestone, Progressed, Refused
+from shale.contracts.jobs import DONE, JOBS, refusal
+from shale.runtime.beat import Beat
+from shale.runtime.decision import Wait
+from shale.runtime.plane import Answer, Mark, Nak, Plane, Term
+from shale.runtime.service import Card, Trigger
+
+MAX_ATTEMPTS = 3
+"""A worker that died of its input says nothing: the third attempt left at Working is the last (events.md)."""
+MAX_NAK = 60.0
+
+log = logging.getLogger("shale.work")
+
+
+class Work:
+    """One trigger in hand: its pulse, and its `Progressed`, of which this process is the one writer while it works."""
+
+    def __init__(self, card: Card, trigger: Trigger, plane: Plane) -> None:
+        self.card, self.trigger, self.plane = card, trigger, plane
+        self.beat = Beat()
+        self.part = f"{card.name}.{trigger.part}" if isinstance(trigger, JOBS) else card.name
+        self.speaks = Progressed in card.says
+        self.attempt = 0
+        self._mark: Mark | None = None
+        self._told_bytes = 0
+
+    async def begin(self) -> str | None:
+        """Say `Working` before the first effect; return why not, when this input has ended every attempt before."""
+        if self.attempt or not self.speaks:
+            return None
+        last = (await self.mark()).reading
+        died = last is not None and last.state == "Working"
+        if last is not None and died and last.attempt >= MAX_ATTEMPTS:
+            return last.error or "the worker died of it"
+        self.attempt = (last.attempt if last else 0) + died or 1
+        error = last.error if last is not None and died else ""
+        if not await self._report(Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)):
+            msg = f"another worker took {self.part} of {self.trigger.about}"
+            raise Transient(msg)
+        return None
+
+    async def pulse(self) -> None:
+        """Tell how far the work is, when it moved; stop it when somebody else tells that too."""
+        done = self.beat.bytes_done
+        if not self.attempt or done == self._told_bytes:
+            return
+        self._told_bytes = done
+        moved = Progressed(self.trigger.about, self.part, "Working", bytes_done=done, attempt=self.attempt)
+        if not await self._report(moved):
+            self.beat.stop("lost")
+
+    async def waits(self, wait: Wait) -> float:
+        """Say why nothing is done now, if that is news; return the seconds until this is looked at again."""
+        now = self.plane.now()
+        at = wait.until if wait.again_in is None else min(wait.until, now + wait.again_in)
+        state = "Stalled" if wait.stalled else "Waiting"
+        await self.news(Progressed(self.trigger.about, self.part, state, reason=wait.reason, message=wait.message))
+        return max(at - now, 1.0)
+
+    async def ends(self, facts: tuple[Milestone, ...]) -> None:
+        """Note that the work went well, when no milestone of its own says so: else the next trigger would count it as a death."""
+        if self.attempt and not any(isinstance(fact, (*self.card.ends, *DONE.values())) for fact in facts):
+            await self.news(Progressed(self.trigger.about, self.part, "Waiting", reason="Idle"))
+
+    async def news(self, progressed: Progressed) -> None:
+        """Replace the reading when it says something else."""
+        if self.speaks and (await self.mark()).reading != progressed:
+            await self._report(progressed)
+
+    async def retries(self, error: Transient, tries: int) -> Answer:
+        """Say when it is tried again after an error that passes by itself; `tries` were made already."""
+        delay = min(MAX_NAK, error.after or min(MAX_NAK, 2.0**tries) * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, no secret)
+        log.warning("transient", extra={"about": str(self.trigger.about), "error": str(error), "again_in": delay})
+        await self._quietly(str(error), self.plane.now() + delay)
+        return Nak(delay)
+
+    async def hands_over(self) -> Answer:
+        """Give the work to another process: this one ends, through no fault of the input."""
+        await self._quietly("handed over: this process ends", self.plane.now())
+        return Nak(0)
+
+    async def fails(self, error: Exception) -> Answer:
+        """Count a failure that nobody foresaw: the reading stays at Working; the last attempt ends in a refusal."""
+        log.error("bug", extra={"about": str(self.trigger.about)}, exc_info=error)
+        what = f"{type(error).__name__}: {error}"
+        if not self.speaks:
+            return Nak(MAX_NAK)
+        if gave_up := await self.begin():
+            return await self.gives_up(gave_up)
+        mark = await self.mark()
+        if mark.reading is not None:
+            await self._report(msgspec.structs.replace(mark.reading, error=what))
+        return Nak(2.0**self.attempt) if self.attempt < MAX_ATTEMPTS else await self.gives_up(what)
+
+    async def gives_up(self, why: str) -> Answer:
+        """End the trigger after its last attempt: told as a refusal, kept among the dead letters."""
+        reason = "WorkerLost" if why == "the worker died of it" else "Bug"
+        message = f"{self.part} gave up after {MAX_ATTEMPTS} attempts: {why}. See `shale dead list`; raise spec.attempt to try again"
+        await self.plane.say(self.refused(reason, message))
+        return Term(why=f"{reason}: {why}")
+
+    def refused(self, reason: str, message: str) -> Milestone:
+        """Return the milestone that says that this trigger is given up."""
+        if isinstance(self.trigger, JOBS):
+            return refusal(self.trigger, reason, message)
+        return Refused(about=self.trigger.about, part=self.card.name, reason=reason, message=message)
+
+    async def mark(self) -> Mark:
+        """Return the last reading of this work, read once: from then on this process is its writer."""
+        if self._mark is None:
+            self._mark = await self.plane.last(self.trigger.about, self.part)
+        return self._mark
+
+    async def _report(self, progressed: Progressed) -> bool:
+        revision = await self.plane.report(progressed, (await self.mark()).revision)
+        if revision is not None:
+            self._mark = Mark(progressed, revision)
+        return revision is not None
+
+    async def _quietly(self, message: str, next_at: float) -> None:
+        """Report on the way out: when the bus is what failed, the nak alone must do."""
+        attempt = self.attempt
+        try:
+            last = (await self.mark()).reading
+            attempt = attempt or (last.attempt if last else 0)
+            await self.news(
+                Progressed(self.trigger.about, self.part, "Retrying", error=message, message=message, attempt=attempt, next_at=next_at)
+            )
+        except Transient as error:
+            log.warning("reading not told", extra={"error": str(error)})

@@ -1,0 +1,105 @@
+"""Pytest fixtures: a real nats-server, a provisioned bus on it, a fresh bucket, a plane. Load them as a plugin.
+
+One server serves the session; a test finds it empty, as everything is deleted before. A test that ends or wipes its
+server asks for `own_nats`.
+"""
+
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from shale.contracts import streams
+from shale.runtime.bus.buckets import Bucket
+from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.bus.jetplane import JetPlane
+from shale.runtime.bus.provision import provision
+from shale.runtime.service import Card
+from shale.testkit.nats import NatsServer
+
+MOST = 256 << 20
+"""Bytes that a stream may hold here: what it asks for is reserved on the disk."""
+
+Provisioned = Callable[..., Awaitable[Bus]]
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """Run a server for all tests that neither end nor wipe it."""
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """Run a server for one test, to be killed, paused, restarted or wiped."""
+    with NatsServer(tmp_path_factory.mktemp("own-nats")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def provisioned(server: NatsServer, *cards: Card, ack_wait: float = 30) -> AsyncGenerator[Bus]:
+    """Connect to an emptied server and set it up for `cards`, as `shale init` does."""
+    async with connected(server.url, "test", fatal=False) as bus:
+        await erase(bus)
+        await provision(bus, cards, ack_wait=ack_wait, most=MOST)
+        yield bus
+
+
+async def erase(bus: Bus) -> None:
+    """Delete every stream and bucket of ours."""
+    for name in [*(stream.name for stream in streams.STREAMS), *(f"KV_{bucket.name}" for bucket in streams.BUCKETS)]:
+        await bus.api(f"STREAM.DELETE.{name}", {})
+
+
+@pytest.fixture
+async def real_bus_for(nats_server: NatsServer) -> AsyncGenerator[Provisioned]:
+    """Return what makes a bus for the cards of one test, with the `ack_wait` it names."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*cards: Card, ack_wait: float = 30) -> Bus:
+            return await stack.enter_async_context(provisioned(nats_server, *cards, ack_wait=ack_wait))
+
+        yield make
+
+
+@pytest.fixture
+async def real_bus(real_bus_for: Provisioned) -> Bus:
+    """Return a bus with all streams and buckets, and no consumer."""
+    return await real_bus_for()
+
+
+@pytest.fixture
+async def real_plane(real_bus: Bus) -> JetPlane:
+    """Return a plane on a bus where nothing was said yet."""
+    return JetPlane(real_bus, "test")
+
+
+@pytest.fixture
+async def real_bucket(nats_server: NatsServer) -> AsyncGenerator[Bucket]:
+    """Return an empty bucket that no other test has; it is deleted afterwards."""
+    name = f"test-{secrets.token_hex(4)}"
+    async with connected(nats_server.url, "test", fatal=False) as bus:
+        await provision_bucket(bus, name)
+        yield Bucket(bus, name)
+        await bus.api(f"STREAM.DELETE.KV_{name}", {})
+
+
+async def provision_bucket(bus: Bus, name: str) -> None:
+    """Create one bucket as `shale init` does."""
+    config = {
+        "name": f"KV_{name}",
+        "subjects": [f"$KV.{name}.>"],
+        "storage": "file",
+        "num_replicas": 1,
+        "discard": "new",
+        "max_msgs_per_subject": 1,
+        "duplicate_window": 100_000_000,
+        "allow_direct": True,
+        "allow_msg_ttl": True,
+        "allow_rollup_hdrs": True,
+    }
+    answer = await bus.api(f"STREAM.CREATE.KV_{name}", config)
+    if "error" in answer:
+        raise RuntimeError(f"bucket {name}: {answer['error']}")

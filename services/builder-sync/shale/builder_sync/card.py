@@ -1,0 +1,15 @@
+"""What the rest of the house knows of builder-sync."""
+
+from shale.contracts.facts import LayerPacked, LayerRefused, Progressed, Scanned, ScanRefused
+from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.runtime.service import Card
+
+CARD = Card(
+    name="builder-sync",
+    does="lists sources and packs layers: reads, frames as tar, hashes, uploads",
+    kinds=("modelversion",),
+    takes=(ScanArtifact, PackLayer),
+    says=(Scanned, ScanRefused, LayerPacked, LayerRefused, Progressed),
+    concurrency=4,
+)
+CARDS = (CARD,)

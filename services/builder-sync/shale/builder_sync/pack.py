@@ -1,0 +1,104 @@
+"""The hot path: a source's files become one blob of a registry, in one thread and one megabyte.
+
+Nothing here waits for an event loop, and nothing is written to a disk that is not the registry's own.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+
+import msgspec
+
+from shale.builder_sync.results import Listed, Refusal
+from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.jobs import PackLayer
+from shale.oci import plan, small, tarball
+from shale.oci.digest import Block, Hasher
+from shale.oci.registry import Mismatch, Pushed, Registry
+from shale.oci.tarball import Content, Entry
+from shale.sources.source import Source, SourceChangedError, Unscannable
+
+Progress = Callable[[int], None]
+"""Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
+
+
+def scan_source(source: Source, include: str = "", exclude: str = "") -> Listed | Refusal:
+    """List the source."""
+    match source.scan(include, exclude):
+        case Unscannable(reason, message):
+            return Refusal(reason, message)
+        case scan:
+            return Listed(scan.files, scan.small())
+
+
+def pack_layer(job: PackLayer, source: Source, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
+    """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree."""
+    entries = _entries(job, source)
+    if isinstance(entries, Refusal):
+        return entries
+    try:
+        return _pack(job, _Reading(source, entries, job.layer.root), registry, progress)
+    except SourceChangedError as error:
+        return Refusal("SourceChanged", str(error))
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """What is read, as often as it is read."""
+
+    source: Source
+    entries: tuple[Entry, ...]
+    root: bool
+
+    def blocks(self) -> Generator[Block]:
+        """Return the layer's tar from its first byte on."""
+        for piece in tarball.frame(self.entries, root=self.root):
+            if isinstance(piece, Content):
+                yield from self.source.open(piece)
+            else:
+                yield piece
+
+    def pour(self, into: Callable[[Block], None], progress: Progress) -> None:
+        """Hand over block by block; whatever is raised, the source's file is closed."""
+        done = 0
+        with closing(self.blocks()) as blocks:
+            for block in blocks:
+                into(block)
+                done += len(block)
+                progress(done)
+
+
+def _pack(job: PackLayer, reading: _Reading, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
+    hasher, size = Hasher(), job.layer.size
+    reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
+    if registry.has(job.repo, hasher.digest) is not None:
+        progress(size)
+        return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
+    with registry.upload(job.repo) as upload:
+        reading.pour(upload.write, lambda done: progress(min((hasher.size + done) // 2, size)))
+        pushed = upload.commit(hasher.digest)
+    match pushed:
+        case Mismatch():
+            why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
+            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
+        case Pushed():
+            return _packed(job.layer, pushed, reused=False)
+
+
+def _entries(job: PackLayer, source: Source) -> tuple[Entry, ...] | Refusal:
+    """Return what the layer holds; a small run is listed again and must be the one that was planned."""
+    run = job.layer.small
+    if run is None:
+        return plan.entries(job.layer.files)
+    match source.scan(job.include, job.exclude):
+        case Unscannable(reason, message):
+            return Refusal(reason, message)
+        case scan:
+            entries = small.within(scan.entries, run)
+    if small.small_digest(entries) != run.digest:
+        what = f"what lies from {run.first!r} to {run.last!r} in {job.uri}"
+        return Refusal("SourceChanged", f"{what} is not what was listed: try again when nobody writes there")
+    return entries
+
+
+def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+    role = "weight" if layer.files else "small"
+    return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused)

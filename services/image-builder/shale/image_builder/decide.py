@@ -1,0 +1,109 @@
+"""What image-builder does next: its specification."""
+
+from shale.contracts.artifact import Layer
+from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
+from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.resources import Registry
+from shale.image_builder.seen import Claimed, ClaimTag, Failed, PublishImage, Seen, Taken, candidates
+from shale.oci.limits import limits_of
+from shale.oci.plan import Unplannable, plan_layers
+from shale.runtime.decision import Ask, Decision, Do, Done, DropJobs, Hold, Refuse, Say, Wait
+from shale.runtime.service import Trigger
+
+WINDOW = 8
+"""Parts of one object that are asked at a time, largest first: a 1 TB model starves nobody (events.md)."""
+MAX_TRIES = 3
+A_DAY = 86_400.0
+
+
+def decide(trigger: Trigger, seen: Seen) -> Decision:
+    """Claim the tag, have the source listed, plan; ask for the layers that nobody packs yet; when all are there, join them."""
+    del trigger
+    if not seen.held:
+        return Do(Hold())
+    if seen.image is not None:
+        return Done((seen.image,))
+    if isinstance(seen.known, Failed):
+        return Refuse(seen.known.reason, seen.known.message)
+    if seen.known is not None:
+        return Done((seen.known,))
+    if seen.spec.layout == "tensors":
+        return Refuse("LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files")
+    if not seen.wanted:
+        name = seen.spec.model_name
+        return Do(Say((Wanted(about=seen.about, part=f"model~{name}", kind="model", name=name),)))
+    if seen.refused is not None:
+        return Do(DropJobs()) if seen.asked else Refuse(seen.refused.reason, seen.refused.message)
+    return _prepare(seen) if seen.plan is None else _join(seen, seen.plan)
+
+
+def _prepare(seen: Seen) -> Decision:
+    """From a wish to a plan."""
+    if seen.storage is None:
+        return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
+    if isinstance(seen.tag, Taken):
+        return Refuse("TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag, or leave it out")
+    tags = candidates(seen.spec, seen.about.uid)
+    if seen.tag is None and not seen.spec.dry_run:
+        return Do(ClaimTag(tags))
+    if seen.scan is None:
+        scan = ScanArtifact(seen.about, "all~1", seen.storage.uri, seen.spec.include, seen.spec.exclude)
+        if scan.part in seen.asked:
+            return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
+        return Do(Ask((scan,)))
+    if not seen.scan.files and not seen.scan.small:
+        return Refuse("EmptySource", f"{seen.storage.uri} holds no files that include and exclude let through")
+    plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.spec.image_repo))
+    if isinstance(plan, Unplannable):
+        return Refuse(plan.reason, plan.message)
+    tag = seen.tag.tag if isinstance(seen.tag, Claimed) else tags[0]
+    return Do(Say((LayersPlanned(about=seen.about, layers=plan, tag=tag),)))
+
+
+def _join(seen: Seen, plan: LayersPlanned) -> Decision:
+    """From a plan to an image."""
+    if isinstance(seen.tag, Taken):
+        return Refuse("TagTaken", f"{_image(seen, plan.tag)} {seen.tag.by}: choose another imageTag for a new version")
+    if seen.spec.dry_run:
+        return Done()
+    if seen.missing:
+        return Do(Say(tuple(_lost(seen, plan, part) for part in seen.missing)))
+    absent = [layer for layer in plan.layers if layer.part not in seen.packed]
+    given_up = [layer for layer in absent if seen.lost.get(layer.part, 0) >= MAX_TRIES]
+    if given_up:
+        return Refuse("LayerLost", f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push?")
+    if not absent:
+        return Do(PublishImage(plan.tag, tuple((layer, seen.packed[layer.part]) for layer in plan.layers)))
+    jobs = [_pack(seen, layer) for layer in sorted(absent, key=_largest)]
+    unasked = [job for job in jobs if job.part not in seen.asked]
+    if wanted := unasked[: max(0, WINDOW - (len(jobs) - len(unasked)))]:
+        return Do(Ask(tuple(wanted)))
+    return Wait("Packing", "waits for its layers", until=seen.now + A_DAY)
+
+
+def _pack(seen: Seen, layer: Layer) -> PackLayer:
+    spec, storage = seen.spec, seen.storage
+    return PackLayer(
+        about=seen.about,
+        part=f"{layer.part}~{seen.lost.get(layer.part, 0) + 1}",
+        uri=storage.uri if storage else "",
+        repo=spec.image_repo,
+        layer=layer,
+        include=spec.include,
+        exclude=spec.exclude,
+        push_secret=spec.push_secret_ref.name if spec.push_secret_ref else "",
+        registry=spec.registry or Registry(),
+    )
+
+
+def _lost(seen: Seen, plan: LayersPlanned, part: str) -> LayerLost:
+    layer = next(layer for layer in plan.layers if layer.part == part)
+    return LayerLost(seen.about, _pack(seen, layer).part, seen.packed[part].digest)
+
+
+def _largest(layer: Layer) -> tuple[int, str]:
+    return -layer.size, layer.part
+
+
+def _image(seen: Seen, tag: str) -> str:
+    return f"{seen.spec.image_repo}:{tag}"

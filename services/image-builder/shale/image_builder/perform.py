@@ -1,0 +1,80 @@
+"""What image-builder changes in the world: the claim on a tag, and the image that it names."""
+
+import asyncio
+
+import msgspec
+
+from shale.contracts.facts import ImageBuilt
+from shale.image_builder.claims import Claims
+from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Seen, Taken
+from shale.oci.manifest import MODELPACK_SUFFIX, Image, build
+from shale.oci.registry import Mismatch, Missing, Registry, push
+
+
+async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag) -> Seen:
+    """Claim the first tag that is free; a tag that was made up is not taken from content that is there already."""
+    repo, uid = seen.spec.image_repo, seen.about.uid
+    taken = Taken(effect.candidates[0], "is claimed")
+    for tag in effect.candidates:
+        owner = await claims.take(repo, tag, seen.about)
+        if owner.uid != uid:
+            taken = Taken(tag, f"is claimed by modelversion {owner.namespace}/{owner.name}")
+            continue
+        there = None if seen.spec.image_tag else await asyncio.to_thread(registry.resolve, repo, tag)
+        if there is None or there.digest == owner.wrote:
+            return msgspec.structs.replace(seen, tag=Claimed(tag))
+        await claims.give_up(repo, tag, uid)
+        taken = Taken(tag, "names other content")
+    return msgspec.structs.replace(seen, tag=taken)
+
+
+async def publish(claims: Claims, registry: Registry, seen: Seen, effect: PublishImage) -> Seen:
+    """Push everything by digest, then the tags; verify. A tag that names what was announced, or is not ours, does not move."""
+    repo, uid = seen.spec.image_repo, seen.about.uid
+    image = build([packed for _, packed in effect.layers], effect.tag)
+    missing = await asyncio.to_thread(_missing, registry, repo, effect)
+    if missing:
+        return msgspec.structs.replace(seen, missing=missing)
+    owner = await claims.take(repo, effect.tag, seen.about)
+    if owner.uid != uid:
+        return _taken(seen, effect, f"is claimed by modelversion {owner.namespace}/{owner.name}")
+    movable = {"", image.index.digest} | ({owner.wrote} - seen.announced)
+    there = await asyncio.to_thread(registry.resolve, repo, effect.tag)
+    if (there.digest if there else "") not in movable:
+        return _taken(seen, effect, "names other content already")
+    if not await claims.will_write(repo, effect.tag, uid, image.index.digest):
+        return _taken(seen, effect, "was claimed by another meanwhile")
+    await asyncio.to_thread(_push, registry, repo, image)
+    return msgspec.structs.replace(seen, image=_built(seen, effect, image))
+
+
+def _missing(registry: Registry, repo: str, effect: PublishImage) -> tuple[str, ...]:
+    return tuple(layer.part for layer, packed in effect.layers if registry.has(repo, packed.digest) != packed.size)
+
+
+def _push(registry: Registry, repo: str, image: Image) -> None:
+    """Push blobs, manifests, tags: whoever sees the tag finds everything behind it."""
+    for blob in image.blobs:
+        if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
+            msg = f"the registry took {pushed.found} for {pushed.expected}"
+            raise TypeError(msg)
+    tags = {named.digest: tag for tag, named in image.tags}
+    for tag in (False, True):
+        for document in image.manifests:
+            name = tags.get(document.descriptor.digest) if tag else None
+            if tag and name is None:
+                continue
+            put = registry.put_manifest(repo, document.data, document.descriptor.media_type, name)
+            if isinstance(put, Missing):
+                msg = f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed"
+                raise TypeError(msg)
+
+
+def _taken(seen: Seen, effect: PublishImage, by: str) -> Seen:
+    return msgspec.structs.replace(seen, tag=Taken(effect.tag, by))
+
+
+def _built(seen: Seen, effect: PublishImage, image: Image) -> ImageBuilt:
+    name = f"{seen.spec.image_repo}:{effect.tag}"
+    layers = tuple(packed for _, packed in effect.layers)
+    return ImageBuilt(seen.about, name, image.index.digest, name + MODELPACK_SUFFIX, layers)

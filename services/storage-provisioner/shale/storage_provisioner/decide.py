@@ -1,0 +1,43 @@
+"""What storage-provisioner does next: its specification."""
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.facts import StorageReady
+from shale.contracts.resources.modelversion import Storage
+from shale.runtime.decision import Decision, Done, Wait
+from shale.runtime.service import Trigger
+
+A_DAY = 86_400.0
+LOOK_AGAIN = 5.0
+"""Seconds: a folder that appears sends no fact."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why the weights cannot be read just now; the message names the cure."""
+
+    reason: str
+    message: str
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One version's storage, and where its weights can be read."""
+
+    about: About
+    storage: Storage
+    now: float
+    settled: bool
+    """This generation had its end before; its own status knows it."""
+    place: str | Problem
+    """The URI for packers."""
+
+
+def decide(trigger: Trigger, seen: Seen) -> Decision:
+    """Say where the weights can be read, as soon as they can."""
+    del trigger
+    if seen.settled:
+        return Done()
+    if isinstance(seen.place, Problem):
+        problem = seen.place
+        return Wait(problem.reason, problem.message, until=seen.now + A_DAY, again_in=LOOK_AGAIN, stalled=True)
+    return Done((StorageReady(about=seen.about, uri=seen.place),))

@@ -1,0 +1,43 @@
+"""What is to be told of an object as it stands: a pure function between two doors."""
+
+from shale.contracts.about import About
+from shale.contracts.facts import Declared, Gone
+from shale.contracts.resources import FINALIZER, Object
+from shale.contracts.resources.modelversion import ModelVersionStatus
+
+import msgspec
+
+
+class AddFinalizer(msgspec.Struct, frozen=True):
+    """Hold the object, before anyone is told of it: who is told may make things that must be undone."""
+
+    finalizers: tuple[str, ...]
+
+
+Step = AddFinalizer | Declared | Gone
+
+
+def about(obj: Object) -> About:
+    """Return who a message about this object is about."""
+    meta = obj.metadata
+    return About(obj.kind.lower(), meta.namespace, meta.name, meta.uid, meta.generation)
+
+
+def announce(obj: Object) -> Step:
+    """Return the next step for an object that is there: held first, declared then, gone once it is being deleted.
+
+    Deleting raises the generation, but an object with a deletionTimestamp is never declared.
+    """
+    if obj.metadata.deletion_timestamp:
+        return Gone(about(obj))
+    if FINALIZER not in obj.metadata.finalizers:
+        return AddFinalizer((*obj.metadata.finalizers, FINALIZER))
+    return Declared(about(obj), obj.spec, obj.metadata.creation_timestamp, known(obj))
+
+
+def known(obj: Object) -> ModelVersionStatus | None:
+    """Return the object's own status if it is terminal for this very generation."""
+    status = obj.status
+    if not isinstance(status, ModelVersionStatus) or status.observed_generation != obj.metadata.generation:
+        return None
+    return status if status.phase in {"Ready", "Failed"} else None

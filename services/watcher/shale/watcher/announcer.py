@@ -1,0 +1,172 @@
+"""Announce's loop: each object that changed is taken to where the bus has heard of it, and its Model's status after it.
+
+One entry per object, the newest only, kept until its step is through; retried with back-off, at most 2 s (events.md).
+"""
+
+import asyncio
+import datetime
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Protocol
+
+from shale.contracts.about import About
+from shale.contracts.errors import Transient
+from shale.contracts.facts import Gone
+from shale.contracts.resources import KINDS, Model, ModelVersion, Object
+from shale.kube.resources import Changed, Deleted, Invalid, Resources
+from shale.kube.watch import Interrupted, Synced, changes
+from shale.runtime.plane import Plane
+from shale.watcher.announce import AddFinalizer, about, announce
+from shale.watcher.catalogue import catalogue
+
+LONGEST = 2.0
+HANDS = 8
+"""Objects that are announced at a time."""
+
+log = logging.getLogger("shale.announce")
+
+Key = tuple[str, str, str]
+"""Kind, namespace, name; the kind `catalogue` stands for a Model's status."""
+
+
+class Census(Protocol):
+    """Who was declared, whether or not anyone is still there."""
+
+    async def declared(self, kind: str) -> Iterable[About]:
+        """Return whoever has a `Declared` of this kind."""
+        ...
+
+
+class Announcer:
+    """What the watcher knows of all objects, and what it still has to tell."""
+
+    def __init__(self, resources: Resources, plane: Plane, census: Census) -> None:
+        self.resources, self.plane, self.census = resources, plane, census
+        self.objects: dict[Key, Object] = {}
+        self.gone: dict[str, About] = {}
+        self._dirty: OrderedDict[Key | str, float] = OrderedDict()
+        self._told: dict[str, tuple[int, bool]] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch all kinds and tell what is to be told, without end."""
+        async with asyncio.TaskGroup() as group:
+            for kind in KINDS:
+                group.create_task(self._follow(kind))
+            for _ in range(HANDS):
+                group.create_task(self._work())
+
+    def tell_again(self) -> None:
+        """Forget what was told: everything is said once more, and refused where it is known."""
+        self._told.clear()
+        for key in self.objects:
+            self._mark(key)
+
+    async def _follow(self, kind: str) -> None:
+        async for told in changes(self.resources, KINDS[kind]):
+            match told:
+                case Changed(obj):
+                    self._changed(obj)
+                case Deleted(obj):
+                    self._deleted(obj)
+                case Synced(_, uids):
+                    await self._miss(kind, uids)
+                case Interrupted(message, again_in):
+                    log.warning("watch interrupted", extra={"kind": kind, "error": message, "again_in": again_in})
+
+    def _changed(self, obj: Object) -> None:
+        self.objects[_key(obj)] = obj
+        self._mark(_key(obj))
+        self._mark(_catalogue(obj))
+
+    def _deleted(self, obj: Object) -> None:
+        self.objects.pop(_key(obj), None)
+        self._told.pop(obj.metadata.uid, None)
+        self.gone[obj.metadata.uid] = about(obj)
+        self._mark(obj.metadata.uid)
+        self._mark(_catalogue(obj))
+
+    async def _miss(self, kind: str, uids: frozenset[str]) -> None:
+        """After a list: who was declared and is not there is gone, whoever took its finalizer."""
+        for _ in range(10):
+            try:
+                missing = [one for one in await self.census.declared(kind) if one.uid not in uids]
+            except Transient as error:
+                log.warning("census", extra={"error": str(error)})
+                await asyncio.sleep(LONGEST)
+                continue
+            for one in missing:
+                if not any(obj.metadata.uid == one.uid for obj in list(self.objects.values())):
+                    self.gone[one.uid] = one
+                    self._mark(one.uid)
+            return
+
+    def _mark(self, key: Key | str) -> None:
+        self._dirty[key] = 0.0
+        self._wake.set()
+
+    async def _work(self) -> None:
+        while True:
+            if not self._dirty:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            key, delay = self._dirty.popitem(last=False)
+            try:
+                await self._tell(key)
+            except Transient as error:
+                again = min(LONGEST, max(0.1, delay * 2))
+                log.warning("not told yet", extra={"key": str(key), "error": str(error), "again_in": again})
+                await asyncio.sleep(again)
+                self._dirty.setdefault(key, again)
+                self._wake.set()
+
+    async def _tell(self, key: Key | str) -> None:
+        if isinstance(key, str):
+            await self.plane.say(Gone(self.gone[key]))
+            self.gone.pop(key, None)
+        elif key[0] == "catalogue":
+            await self._fold(key)
+        elif (obj := self.objects.get(key)) is not None:
+            await self._announce(obj)
+
+    async def _announce(self, obj: Object) -> None:
+        """Say what is to be said of an object, once per generation; its own change brings the next step."""
+        match announce(obj):
+            case AddFinalizer(finalizers):
+                done = await self.resources.edit_metadata(obj, finalizers=finalizers)
+                if isinstance(done, Invalid):
+                    log.error("finalizer refused", extra={"about": str(about(obj)), "error": done.message})
+            case fact:
+                said = (fact.about.generation, isinstance(fact, Gone))
+                if self._told.get(obj.metadata.uid) != said:
+                    await self.plane.say(fact)
+                    self._told[obj.metadata.uid] = said
+
+    async def _fold(self, key: Key) -> None:
+        """Write a Model's status as its versions in the cache have it; another writer's change comes back as a change."""
+        _, namespace, name = key
+        model = self.objects.get(("model", namespace, name))
+        if not isinstance(model, Model) or model.metadata.deletion_timestamp:
+            return
+        versions = [
+            one
+            for one in self.objects.values()
+            if isinstance(one, ModelVersion) and (one.metadata.namespace, one.spec.model_name) == (namespace, name)
+        ]
+        now = datetime.datetime.fromtimestamp(self.plane.now(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        status = catalogue(model, versions, now)
+        if status != model.status:
+            await self.resources.apply_status(model, status)
+
+
+def _key(obj: Object) -> Key:
+    return obj.kind.lower(), obj.metadata.namespace, obj.metadata.name
+
+
+def _catalogue(obj: Object) -> Key:
+    name = obj.spec.model_name if isinstance(obj, ModelVersion) else obj.metadata.name
+    return "catalogue", obj.metadata.namespace, name
+
+

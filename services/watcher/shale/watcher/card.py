@@ -1,0 +1,54 @@
+"""What the rest of the house knows of the watcher: announce stands between two doors, the others are cards like any other."""
+
+from shale.contracts.facts import (
+    Declared,
+    Gone,
+    Held,
+    ImageBuilt,
+    LayerLost,
+    LayerPacked,
+    LayerRefused,
+    LayersPlanned,
+    Progressed,
+    Refused,
+    Released,
+    Scanned,
+    ScanRefused,
+    StorageReady,
+    Wanted,
+)
+from shale.contracts.streams import CLAIM
+from shale.runtime.service import Card
+
+ANNOUNCE = Card(
+    name="announce",
+    does="tells what users declare, and what is gone",
+    kinds=("model", "modelversion"),
+    says=(Declared, Gone),
+    buckets=(CLAIM.name,),
+)
+SCRIBE = Card(
+    name="scribe",
+    does="folds milestones and readings into an object's status",
+    kinds=("modelversion",),
+    hears=(
+        *(Declared, Held, StorageReady, Scanned, ScanRefused, LayersPlanned, LayerPacked, LayerRefused, LayerLost),
+        *(ImageBuilt, Refused, Released, Gone),
+    ),
+    reads=(Progressed,),
+    folds=True,
+)
+FORGET = Card(
+    name="forget",
+    does="lets go of an object once everyone who held something of it has undone that",
+    kinds=("model", "modelversion"),
+    hears=(Gone, Released),
+    folds=True,
+)
+MAKER = Card(
+    name="maker",
+    does="makes the Model that a first version asks for, and gives it its versions",
+    kinds=("modelversion",),
+    hears=(Wanted,),
+)
+CARDS = (ANNOUNCE, SCRIBE, FORGET, MAKER)

@@ -1,0 +1,112 @@
+"""The Model of a first version: made when a version asks for it, once per version; its versions are deleted with it."""
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.facts import Released
+from shale.contracts.resources import KINDS, Model, ModelVersion
+from shale.contracts.resources.meta import Metadata, OwnerReference
+from shale.kube.resources import Conflict, Invalid, Missing, Resources
+from shale.runtime.beat import Beat
+from shale.runtime.decision import Decision, Do, Done, Look, Wait
+from shale.runtime.service import Trigger
+from shale.runtime.told import Told
+from shale.watcher.card import MAKER
+
+ADOPTED = "shale.dev/model"
+"""On a version: the uid of the Model that it was given. A Model that its user deletes afterwards is not made again."""
+SOON = 2.0
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The version, and the Model that it names."""
+
+    version: ModelVersion | None
+    model: Model | None
+    now: float
+    stale: bool = False
+
+
+class MakeModel(msgspec.Struct, frozen=True):
+    """Make the Model that the version names."""
+
+
+class Adopt(msgspec.Struct, frozen=True):
+    """Give the version to its Model."""
+
+
+def decide(trigger: Trigger, seen: Seen) -> Decision:
+    """Make the Model if it is not there, and give it the version, once."""
+    del trigger
+    if seen.stale:
+        return Do(Look())
+    version, model = seen.version, seen.model
+    if version is None or ADOPTED in version.metadata.annotations or version.metadata.deletion_timestamp:
+        return Done()
+    if model is None:
+        return Do(MakeModel())
+    if model.metadata.deletion_timestamp:
+        message = f"waits until the old model {model.metadata.name} is gone"
+        return Wait("ModelDeleting", message, until=seen.now + 60, again_in=SOON)
+    return Do(Adopt())
+
+
+class Maker:
+    """The card and its functions, over the door to resources."""
+
+    card = MAKER
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    async def observe(self, trigger: Trigger, told: Told) -> Seen:
+        """Return the version of that very uid, and its Model."""
+        del trigger
+        about = told.about
+        version = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
+        if not isinstance(version, ModelVersion) or version.metadata.uid != about.uid:
+            return Seen(None, None, told.now)
+        model = await self.resources.get(KINDS["model"], about.namespace, version.spec.model_name)
+        return Seen(version, model if isinstance(model, Model) else None, told.now)
+
+    def decide(self, trigger: Trigger, seen: Seen) -> Decision:
+        """Return the next step."""
+        return decide(trigger, seen)
+
+    async def perform(self, effect: MakeModel | Adopt, seen: Seen, beat: Beat) -> Seen:
+        """Make or adopt; then look again."""
+        del beat
+        if seen.version is not None:
+            match effect:
+                case MakeModel():
+                    await self._make(seen.version)
+                case Adopt():
+                    await self._adopt(seen.version, seen.model)
+        return msgspec.structs.replace(seen, stale=True)
+
+    async def _make(self, version: ModelVersion) -> None:
+        meta = Metadata(name=version.spec.model_name, namespace=version.metadata.namespace)
+        match await self.resources.create(Model(metadata=meta)):
+            case Invalid(message):
+                raise ValueError(f"the model of {version.metadata.name} was refused: {message}")
+            case _:
+                return
+
+    async def _adopt(self, version: ModelVersion, model: Model | None) -> None:
+        if model is None:
+            return
+        owner = OwnerReference(model.api_version, model.kind, model.metadata.name, model.metadata.uid)
+        others = tuple(one for one in version.metadata.owner_references if one.uid != owner.uid)
+        edited = await self.resources.edit_metadata(
+            version, owner_references=(*others, owner), annotations={ADOPTED: owner.uid}
+        )
+        match edited:
+            case Invalid(message):
+                raise ValueError(f"{version.metadata.name} was not given to its model: {message}")
+            case Conflict() | Missing() | _:
+                return
+
+    async def release(self, about: About, told: Told) -> Released:
+        """Hold nothing."""
+        del told
+        return Released(about.whole(), self.card.name)

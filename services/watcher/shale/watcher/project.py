@@ -1,0 +1,147 @@
+"""The status of a ModelVersion as a projection: the same milestones and readings give the same status, in any order."""
+
+import msgspec
+
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.facts import (
+    Declared,
+    ImageBuilt,
+    LayerLost,
+    LayerPacked,
+    LayersPlanned,
+    Progressed,
+    Refused,
+    Scanned,
+    StorageReady,
+)
+from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
+from shale.contracts.resources.modelversion import Phase
+from shale.kube.conditions import Says, ready, reconciling, stalled, stamp
+from shale.runtime.told import Told
+from shale.watcher.amounts import amount, progress, share
+
+TERMINAL = frozenset({"Ready", "Failed"})
+
+
+def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionStatus:
+    """Return the whole status; `before` is the object's own, `now` RFC 3339 for conditions that change.
+
+    A terminal status is never replaced by an emptier one: after the bus was wiped, what is known stays known.
+    """
+    phase, says = _standing(told)
+    same = before.observed_generation == told.about.generation
+    if same and before.phase in TERMINAL and phase not in {*TERMINAL, "Deleting"}:
+        return before
+    sums = _sums(told)
+    return msgspec.structs.replace(
+        _image(told, before, keep=bool(told.gone)),
+        observed_generation=told.about.generation,
+        phase=phase,
+        progress=progress(sums.done, sums.total) if sums.total else "",
+        bytes_total=sums.total,
+        bytes_done=sums.done,
+        bytes_new=sums.new,
+        bytes_reused=sums.reused,
+        new=amount(sums.new) if sums.packed else "",
+        reused=share(sums.reused, sums.packed) if sums.packed else "",
+        start_time=told.when(Declared),
+        finish_time=told.when(ImageBuilt) or told.when(Refused),
+        conditions=stamp(says, before.conditions, told.about.generation, now),
+    )
+
+
+def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
+    """Return the phase, and what is to be said under each condition."""
+    if told.gone:
+        waits = f"waits for {', '.join(told.holders)}" if told.holders else "nothing is held any more"
+        return "Deleting", reconciling("Deleting", waits)
+    storage = _storage(told)
+    if (built := told.one(ImageBuilt)) is not None:
+        return "Ready", (*ready("ImageBuilt", f"{built.image}@{built.digest}"), *storage)
+    if (refused := told.one(Refused)) is not None:
+        return "Failed", (*stalled(refused.reason, refused.message), *storage)
+    phase, message = _phase(told)
+    worst = _worst(told)
+    if worst is not None and worst.state == "Stalled":
+        return phase, (*stalled(worst.reason, worst.message), *storage)
+    if worst is not None and worst.state == "Retrying":
+        again = max(0, round(worst.next_at - told.now))
+        return phase, (*reconciling("Retrying", f"retrying in {again} s: {worst.message}"), *storage)
+    return phase, (*reconciling(phase, message), *storage)
+
+
+def _phase(told: Told) -> tuple[Phase, str]:
+    plan, spec = told.one(LayersPlanned), told.declared.spec if told.declared else None
+    if plan is not None:
+        packed = _packed(told)
+        if isinstance(spec, ModelVersionSpec) and spec.dry_run:
+            size = amount(sum(layer.size for layer in plan.layers))
+            return "Pending", f"dry run: {len(plan.layers)} layers, {size}; set dryRun: false to pack them"
+        if len(packed) == len(plan.layers):
+            return "Publishing", "all layers packed; pushes the manifests"
+        return "Packing", f"{len(packed)} of {len(plan.layers)} layers packed"
+    if told.one(Scanned) is not None:
+        return "Scanning", "plans the layers"
+    if told.one(StorageReady) is not None:
+        return "Scanning", "lists what lies at the source"
+    return "Provisioning", "waits for its storage"
+
+
+def _storage(told: Told) -> tuple[Says, ...]:
+    place = told.one(StorageReady)
+    return (Says("StorageReady", "True", "Readable", f"read at {place.uri}"),) if place else ()
+
+
+def _worst(told: Told) -> Progressed | None:
+    """Return the reading that a person should know of first: what stalls, else what retries; none of parts that are done."""
+    ended = {f"builder-sync.{fact.part}" for fact in told.all(LayerPacked)}
+    open_ = [reading for reading in told.readings if reading.part not in ended]
+    if told.one(StorageReady) is not None:
+        open_ = [reading for reading in open_ if reading.part != "storage-provisioner"]
+    rank = {"Stalled": 0, "Retrying": 1}
+    worst = sorted((r for r in open_ if r.state in rank), key=lambda r: (rank[r.state], r.part))
+    return worst[0] if worst else None
+
+
+def _packed(told: Told) -> dict[str, PackedLayer]:
+    """Return the layers that lie in the registry, by the part of the plan."""
+    lost = {fact.part for fact in told.all(LayerLost)}
+    return {fact.part.partition("~")[0]: fact.layer for fact in told.all(LayerPacked) if fact.part not in lost}
+
+
+class _Sums(msgspec.Struct, frozen=True):
+    total: int
+    done: int
+    packed: int
+    new: int
+    reused: int
+
+
+def _sums(told: Told) -> _Sums:
+    """Add up bytes: of layers that are packed the blob's, of others what the plan and their workers' readings say."""
+    plan, packed = told.one(LayersPlanned), _packed(told)
+    if (built := told.one(ImageBuilt)) is not None:
+        packed = {layer.digest: layer for layer in built.layers}
+    reused = sum(layer.size for layer in packed.values() if layer.reused)
+    blobs = sum(layer.size for layer in packed.values())
+    if plan is None or built is not None:
+        return _Sums(blobs, blobs, blobs, blobs - reused, reused)
+    waiting = {layer.part: layer.size for layer in plan.layers if layer.part not in packed}
+    moved = {reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in told.readings}
+    done = sum(min(size, moved.get(part, 0)) for part, size in waiting.items())
+    return _Sums(blobs + sum(waiting.values()), blobs + done, blobs, blobs - reused, reused)
+
+
+def _image(told: Told, before: ModelVersionStatus, *, keep: bool) -> ModelVersionStatus:
+    """Return the image of the newest generation that was built: a retry erases no success."""
+    built = told.built
+    if keep or built is None or built.about.generation < before.built_generation:
+        return before
+    return msgspec.structs.replace(
+        before,
+        image=built.image,
+        digest=built.digest,
+        model_pack=built.model_pack,
+        layers=built.layers,
+        built_generation=built.about.generation,
+    )

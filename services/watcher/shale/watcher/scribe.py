@@ -1,0 +1,129 @@
+"""The scribe: the one writer of a version's status."""
+
+import datetime
+
+import msgspec
+
+from shale.contracts.about import About
+from shale.contracts.facts import Released
+from shale.contracts.resources import KINDS, ModelVersion, ModelVersionStatus
+from shale.kube.resources import Conflict, Invalid, Missing, Resources
+from shale.runtime.beat import Beat
+from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
+from shale.runtime.service import Trigger
+from shale.runtime.told import Told
+from shale.watcher.card import SCRIBE
+from shale.watcher.project import TERMINAL, project
+
+STEP_BYTES = 0.05
+STEP_SECONDS = 5.0
+"""A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md)."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The object as it stands, what was told of it, and when its progress was written last."""
+
+    told: Told
+    object: ModelVersion | None
+    written: float = 0
+    stale: bool = False
+
+
+class ApplyStatus(msgspec.Struct, frozen=True):
+    """Write this status over the one that was read."""
+
+    status: ModelVersionStatus
+
+
+def decide(trigger: Trigger, seen: Seen) -> Decision:
+    """Write the status that the facts amount to; leave nothing said of what is gone, or of generations that are outlived."""
+    del trigger
+    told, obj = seen.told, seen.object
+    if seen.stale:
+        return Do(Look())
+    if obj is None or told.declared is None:
+        left = told.gone and obj is None and any(said.fact.about.generation for said in told.said if not said.is_gone)
+        return Do(Forget()) if left else Done()
+    status = project(told, obj.status, _rfc3339(told.now))
+    if _is_first_wait(obj.status, status):
+        return Done()
+    if status != obj.status:
+        due = seen.written + STEP_SECONDS
+        if _only_progress(obj.status, status) and (told.now < due or _step(obj.status, status) < STEP_BYTES):
+            return Wait("Throttled", "", until=max(due, told.now + STEP_SECONDS))
+        return Do(ApplyStatus(status))
+    outlived = _outlived(told, status)
+    return Do(Forget(before=outlived)) if outlived else Done()
+
+
+def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """No status is written before the first change of phase."""
+    return not before.phase and after.phase == "Provisioning" and not any(c.type == "Stalled" for c in after.conditions)
+
+
+def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether nothing but numbers moved."""
+    if before.phase != after.phase or before.observed_generation != after.observed_generation:
+        return False
+    return [(c.type, c.status, c.reason) for c in before.conditions] == [(c.type, c.status, c.reason) for c in after.conditions]
+
+
+def _step(before: ModelVersionStatus, after: ModelVersionStatus) -> float:
+    return abs(after.bytes_done - before.bytes_done) / max(1, after.bytes_total)
+
+
+def _outlived(told: Told, status: ModelVersionStatus) -> int | None:
+    """Return the generation below which nothing is needed: the newest is terminal, and what was built is kept."""
+    if status.phase not in TERMINAL:
+        return None
+    keep = told.built.about.generation if told.built else told.about.generation
+    older = any(0 < said.fact.about.generation < keep for said in told.said if not said.is_gone)
+    return keep if older else None
+
+
+def _rfc3339(now: float) -> str:
+    return datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Scribe:
+    """The card and its functions, over the door to resources."""
+
+    card = SCRIBE
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self._written: dict[str, float] = {}
+
+    async def observe(self, trigger: Trigger, told: Told) -> Seen:
+        """Return the object of that very uid."""
+        del trigger
+        about = told.about
+        obj = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
+        mine = isinstance(obj, ModelVersion) and obj.metadata.uid == about.uid
+        if not mine or told.gone:
+            self._written.pop(about.uid, None)
+        return Seen(told, obj if mine else None, self._written.get(about.uid, 0))
+
+    def decide(self, trigger: Trigger, seen: Seen) -> Decision:
+        """Return the next step."""
+        return decide(trigger, seen)
+
+    async def perform(self, effect: ApplyStatus, seen: Seen, beat: Beat) -> Seen:
+        """Write the status under the resourceVersion that was read before the facts."""
+        del beat
+        if seen.object is None:
+            return seen
+        written = await self.resources.apply_status(seen.object, effect.status)
+        match written:
+            case Conflict() | Missing():
+                return msgspec.structs.replace(seen, stale=True)
+            case Invalid(message):
+                raise ValueError(f"the status of {seen.told.about} was refused: {message}")
+            case _:
+                self._written[seen.told.about.uid] = seen.told.now
+                return msgspec.structs.replace(seen, object=written, written=seen.told.now)
+
+    async def release(self, about: About, told: Told) -> Released:
+        """Hold nothing."""
+        del told
+        return Released(about.whole(), self.card.name)

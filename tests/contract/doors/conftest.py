@@ -1,0 +1,39 @@
+"""Every store behind a door, one param each: a store joins its suite here and nowhere else."""
+
+from uuid import uuid4
+
+import pytest
+
+from shale.kube.bucket import Bucket
+from shale.kube.embedded import EmbeddedResources
+from shale.kube.resources import Resources
+from shale.testkit.bucket import MemoryBucket
+
+REAL = pytest.mark.real_nats
+
+
+@pytest.fixture(params=["memory", pytest.param("real", marks=REAL)])
+def bucket(request) -> Bucket:
+    """An empty bucket."""
+    return make_bucket(request, request.param)
+
+
+@pytest.fixture(params=["embedded-memory", pytest.param("embedded-real", marks=REAL)])
+def resources(request) -> Resources:
+    """A store of resources, perhaps shared."""
+    return EmbeddedResources(make_bucket(request, request.param.removeprefix("embedded-")))
+
+
+@pytest.fixture
+def ns() -> str:
+    """A namespace that no other test uses: a cluster is shared."""
+    return f"team-{uuid4().hex[:8]}"
+
+
+def make_bucket(request, make: str) -> Bucket:
+    if make == "memory":
+        return MemoryBucket()
+    try:
+        return request.getfixturevalue("real_bucket")
+    except pytest.FixtureLookupError:
+        pytest.skip("no fixture real_bucket: the real bucket is not built yet")

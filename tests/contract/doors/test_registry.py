@@ -1,0 +1,262 @@
+"""The door to registries: every adapter keeps these promises."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shale.contracts.artifact import PackedLayer
+from shale.oci import digest, manifest
+from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from shale.oci.layout import Layout
+from shale.oci.registry import BLOCK, Mismatch, Missing, Pushed, push
+
+REPO, OTHER = "team/resnet", "team/other"
+WEIGHTS = b"weights" * 1000
+NOWHERE = digest.of(b"nobody pushed this")
+
+
+@pytest.fixture(params=["layout"])
+def registry(request, tmp_path):
+    """One empty registry per adapter; an HTTP one joins here."""
+    match request.param:
+        case "layout":
+            return Layout(tmp_path)
+        case unknown:
+            raise AssertionError(unknown)
+
+
+def read(registry, repo, name, offset=0):
+    return b"".join(registry.pull(repo, name, offset))
+
+
+def an_image(registry, repo=REPO, layer=WEIGHTS):
+    """Push a layer and all documents over it; return the documents."""
+    pushed = push(registry, repo, [layer])
+    image = manifest.build((PackedLayer("model.bin", "weight", pushed.digest, pushed.size),), "v1")
+    for blob in image.blobs:
+        assert push(registry, repo, [blob.data], blob.descriptor.digest).digest == blob.descriptor.digest
+    return image
+
+
+def publish(registry, image, repo=REPO):
+    for document in image.manifests:
+        found = registry.put_manifest(repo, document.data, document.descriptor.media_type)
+        assert found == document.descriptor
+    for tag, named in image.tags:
+        data = registry.manifest(repo, named.digest)
+        assert registry.put_manifest(repo, data, named.media_type, tag) == named
+
+
+def test_a_blob_is_named_by_the_hash_of_its_bytes(registry):
+    assert push(registry, REPO, [WEIGHTS]) == Pushed(digest.of(WEIGHTS), len(WEIGHTS))
+    assert registry.has(REPO, digest.of(WEIGHTS)) == len(WEIGHTS)
+    assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
+
+
+@pytest.mark.parametrize("cut", [1, 700, 7000, 10**6])
+def test_a_blob_does_not_know_how_it_was_cut(registry, cut):
+    blocks = [WEIGHTS[at : at + cut] for at in range(0, len(WEIGHTS), cut)]
+    assert push(registry, REPO, blocks).digest == digest.of(WEIGHTS)
+
+
+def test_an_empty_blob_is_a_blob(registry):
+    assert push(registry, REPO, []) == Pushed(digest.of(b""), 0)
+    assert read(registry, REPO, digest.of(b"")) == b""
+
+
+def test_a_block_may_be_used_again_as_soon_as_it_was_written(registry):
+    buffer = bytearray(4)
+    with registry.upload(REPO) as upload:
+        for data in (b"four", b"more"):
+            buffer[:] = data
+            upload.write(memoryview(buffer))
+        assert upload.commit() == Pushed(digest.of(b"fourmore"), 8)
+    assert read(registry, REPO, digest.of(b"fourmore")) == b"fourmore"
+
+
+def test_pushing_twice_is_pushing_once(registry):
+    assert push(registry, REPO, [WEIGHTS]) == push(registry, REPO, [WEIGHTS], digest.of(WEIGHTS))
+
+
+def test_other_bytes_than_announced_are_not_published(registry):
+    assert push(registry, REPO, [b"other"], digest.of(WEIGHTS)) == Mismatch(digest.of(WEIGHTS), digest.of(b"other"))
+    assert registry.has(REPO, digest.of(WEIGHTS)) is None
+    assert registry.has(REPO, digest.of(b"other")) is None
+
+
+def test_an_upload_that_is_left_leaves_nothing(registry):
+    with registry.upload(REPO) as upload:
+        upload.write(WEIGHTS)
+    with pytest.raises(InterruptedError), registry.upload(REPO) as upload:
+        upload.write(WEIGHTS)
+        raise InterruptedError
+    assert registry.has(REPO, digest.of(WEIGHTS)) is None
+
+
+def test_what_nobody_pushed_is_not_there(registry):
+    assert registry.has(REPO, NOWHERE) is None
+    assert registry.pull(REPO, NOWHERE) is None
+    assert registry.manifest(REPO, NOWHERE) is None
+    assert registry.resolve(REPO, NOWHERE) is None
+    assert registry.resolve(REPO, "v1") is None
+    assert registry.tags(REPO) == ()
+    assert not registry.delete(REPO, NOWHERE)
+    assert not registry.untag(REPO, "v1")
+
+
+@pytest.mark.parametrize("offset", [0, 1, 6999, 7000, 7001])
+def test_a_blob_is_read_from_any_offset(registry, offset):
+    push(registry, REPO, [WEIGHTS])
+    assert read(registry, REPO, digest.of(WEIGHTS), offset) == WEIGHTS[offset:]
+
+
+def test_a_large_blob_is_read_in_bounded_blocks(registry):
+    block = bytes(range(256)) * 4096
+    pushed = push(registry, REPO, [block] * 5)
+    sizes = [len(one) for one in registry.pull(REPO, pushed.digest)]
+    assert sum(sizes) == 5 * len(block)
+    assert max(sizes) <= BLOCK
+
+
+def test_repositories_do_not_share_blobs_by_themselves(registry):
+    push(registry, REPO, [WEIGHTS])
+    assert registry.has(OTHER, digest.of(WEIGHTS)) is None
+
+
+def test_a_blob_is_mounted_from_another_repository(registry):
+    push(registry, OTHER, [WEIGHTS])
+    assert registry.mount(REPO, digest.of(WEIGHTS), OTHER)
+    assert registry.mount(REPO, digest.of(WEIGHTS), OTHER)
+    assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
+
+
+def test_a_mounted_blob_outlives_the_one_it_came_from(registry):
+    push(registry, OTHER, [WEIGHTS])
+    registry.mount(REPO, digest.of(WEIGHTS), OTHER)
+    assert registry.delete(OTHER, digest.of(WEIGHTS))
+    assert registry.has(OTHER, digest.of(WEIGHTS)) is None
+    assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
+
+
+def test_what_is_not_there_has_to_be_sent(registry):
+    assert not registry.mount(REPO, NOWHERE, OTHER)
+    assert registry.has(REPO, NOWHERE) is None
+
+
+def test_a_whole_image_is_published_and_found_by_tag_and_digest(registry):
+    image = an_image(registry)
+    publish(registry, image)
+    assert registry.tags(REPO) == ("v1", "v1-modelpack")
+    assert registry.resolve(REPO, "v1") == registry.resolve(REPO, image.index.digest) == image.index
+    assert registry.resolve(REPO, "v1-modelpack") == image.model_pack
+    for document in image.manifests:
+        assert registry.manifest(REPO, document.descriptor.digest) == document.data
+    assert registry.resolve(REPO, image.manifests[0].descriptor.digest).media_type == IMAGE_MANIFEST
+    assert registry.resolve(REPO, "v1").media_type == IMAGE_INDEX
+
+
+def test_publishing_twice_is_publishing_once(registry):
+    image = an_image(registry)
+    publish(registry, image)
+    publish(registry, image)
+    assert registry.tags(REPO) == ("v1", "v1-modelpack")
+
+
+def test_a_manifest_without_its_blobs_is_refused_by_their_digests(registry):
+    lost = Descriptor("application/octet-stream", NOWHERE, 7)
+    data = manifest.canonical(manifest.Manifest(lost, (lost,), 2))
+    assert registry.put_manifest(REPO, data, IMAGE_MANIFEST, "v1") == Missing((NOWHERE, NOWHERE))
+    assert registry.resolve(REPO, "v1") is None
+    assert registry.manifest(REPO, digest.of(data)) is None
+
+
+def test_an_index_without_its_manifests_is_refused(registry):
+    image = an_image(registry)
+    named = tuple(one.descriptor.digest for one in image.manifests[:2])
+    assert registry.put_manifest(REPO, image.manifests[2].data, IMAGE_INDEX, "v1") == Missing(named)
+
+
+def test_the_subject_of_a_manifest_need_not_be_there(registry):
+    pack = an_image(registry).manifests[3]
+    assert registry.put_manifest(REPO, pack.data, IMAGE_MANIFEST) == pack.descriptor
+
+
+def test_a_tag_moves_to_what_was_put_last(registry):
+    first, second = an_image(registry, layer=b"one"), an_image(registry, layer=b"two")
+    for image in (first, second):
+        one = image.manifests[0]
+        registry.put_manifest(REPO, one.data, IMAGE_MANIFEST, "latest")
+        assert registry.resolve(REPO, "latest") == one.descriptor
+    assert registry.tags(REPO) == ("latest",)
+    assert registry.manifest(REPO, first.manifests[0].descriptor.digest) is not None
+
+
+def test_an_untagged_manifest_stays_under_its_digest(registry):
+    image = an_image(registry)
+    publish(registry, image)
+    assert registry.untag(REPO, "v1")
+    assert registry.resolve(REPO, "v1") is None
+    assert registry.resolve(REPO, image.index.digest) == image.index
+    assert not registry.untag(REPO, "v1")
+
+
+def test_a_deleted_manifest_takes_its_tags_along(registry):
+    image = an_image(registry)
+    publish(registry, image)
+    registry.put_manifest(REPO, image.manifests[2].data, IMAGE_INDEX, "latest")
+    assert registry.delete(REPO, image.index.digest)
+    assert registry.tags(REPO) == ("v1-modelpack",)
+    assert registry.resolve(REPO, image.index.digest) is None
+    assert not registry.delete(REPO, image.index.digest)
+
+
+def test_what_is_no_manifest_is_refused(registry):
+    with pytest.raises(ValueError, match=r".+"):
+        registry.put_manifest(REPO, b'{"schemaVersion":2}', IMAGE_MANIFEST, "v1")
+    assert registry.tags(REPO) == ()
+
+
+def test_many_threads_push_the_same_blob_and_different_tags(registry):
+    image = an_image(registry)
+    one = image.manifests[0]
+
+    def work(number):
+        assert push(registry, REPO, [b"shared" * 5000]).digest == digest.of(b"shared" * 5000)
+        return registry.put_manifest(REPO, one.data, IMAGE_MANIFEST, f"t{number:02}")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, range(24))) == {one.descriptor}
+    assert registry.tags(REPO) == tuple(f"t{number:02}" for number in range(24))
+
+
+@pytest.mark.parametrize("repo", ["../outside", "a/../b", "/etc", "a/b:tag", "", "UPPER/case"])
+def test_a_hostile_repository_is_refused_by_every_method(registry, repo):
+    calls = (
+        lambda: registry.has(repo, NOWHERE),
+        lambda: registry.pull(repo, NOWHERE),
+        lambda: push(registry, repo, [b"x"]),
+        lambda: registry.mount(repo, NOWHERE, REPO),
+        lambda: registry.mount(REPO, NOWHERE, repo),
+        lambda: registry.resolve(repo, "v1"),
+        lambda: registry.manifest(repo, NOWHERE),
+        lambda: registry.untag(repo, "v1"),
+        lambda: registry.delete(repo, NOWHERE),
+        lambda: registry.tags(repo),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="is not a repository"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["", "latest", "sha256:../../etc/passwd", "sha256:" + "G" * 64])
+def test_what_is_no_digest_is_refused(registry, name):
+    for call in (registry.has, registry.pull, registry.manifest, registry.delete):
+        with pytest.raises(ValueError, match="is not a digest"):
+            call(REPO, name)
+
+
+@pytest.mark.parametrize("tag", ["", "../x", "a/b", "a b"])
+def test_what_is_no_tag_is_refused(registry, tag):
+    image = an_image(registry)
+    with pytest.raises(ValueError, match="is not a tag"):
+        registry.put_manifest(REPO, image.manifests[0].data, IMAGE_MANIFEST, tag)

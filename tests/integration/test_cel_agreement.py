@@ -1,0 +1,345 @@
+"""The embedded store and a real API server say yes and no to the same manifests, for the same reasons.
+
+The server: SHALE_TEST_KUBECONFIG, else the testbed that lies beside the repository in `shared/kube`.
+"""
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from shale.blueprint.crds import crd
+from shale.contracts.resources import GROUP, KINDS, VERSION, Kind
+from shale.contracts.schema import structural
+from shale.kube.embedded import EmbeddedResources
+from shale.kube.resources import Conflict, Invalid
+from shale.testkit.bucket import MemoryBucket
+from shale.testkit.samples import Manifest, model, version
+
+TESTBED = Path(__file__).resolve().parents[3] / "shared" / "kube" / "testbed"
+NS = "agreement"
+NUMBERS = count()
+
+
+class Server:
+    """As much of an HTTP client as it takes to apply."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        config = yaml.safe_load(Path(kubeconfig).read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self._tls = ssl.create_default_context(cadata=authority)
+        self._base, self._token = cluster["server"], user["token"]
+
+    def call(self, method: str, path: str, body: Manifest | None = None) -> tuple[int, Manifest]:
+        """Return the status code and the answer."""
+        sent = None if body is None else json.dumps(body).encode()
+        kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        request = urllib.request.Request(self._base + path, sent, headers, method=method)  # noqa: S310 (our own server)
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=self._tls) as answer:  # noqa: S310
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def install(self, kind: Kind) -> tuple[int, Manifest]:
+        """Apply the CRD."""
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.plural}.{GROUP}"
+        return self.call("PATCH", f"{path}?fieldManager=shale&force=true", crd(kind))
+
+    def apply(self, kind: Kind, manifest: Manifest) -> str:
+        """Apply a manifest as kubectl does; return what the server has against it, or nothing."""
+        meta = manifest["metadata"]
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{meta['namespace']}/{kind.plural}/{meta['name']}"
+        code, answer = self.call("PATCH", f"{path}?fieldManager=user&force=true&fieldValidation=Strict", manifest)
+        return "" if code < 300 else answer["message"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    given = os.environ.get("SHALE_TEST_KUBECONFIG")
+    if given:
+        yield installed(Server(given))
+        return
+    if not TESTBED.exists():
+        pytest.skip("no API server: set SHALE_TEST_KUBECONFIG, or put shared/kube/testbed beside the repository")
+    home = str(tmp_path_factory.mktemp("testbed") / "bed")
+    up = [sys.executable, str(TESTBED), "up", "--dir", home, "--mode", "crd", "--owner", str(os.getpid())]
+    started = subprocess.run(up, capture_output=True, text=True, timeout=100, check=False)
+    if started.returncode:
+        pytest.skip(f"no API server: the testbed did not start: {(started.stderr or started.stdout).strip()[-300:]}")
+    try:
+        yield installed(Server(f"{home}/kubeconfig"))
+    finally:
+        subprocess.run([sys.executable, str(TESTBED), "down", "--dir", home, "--rm"], timeout=60, check=True)
+
+
+def installed(server: Server) -> Server:
+    for kind in KINDS.values():
+        code, answer = server.install(kind)
+        assert code < 300, f"the API server refuses the CRD of {kind.kind}: {answer['message']}"
+    warm_up(server)
+    return server
+
+
+def warm_up(server: Server) -> None:
+    """Ask until the kinds are served: Established comes a little after the CRD is stored."""
+    for kind in KINDS.values():
+        manifest = model(NS, "warm") if kind.kind == "Model" else version(NS, "warm")
+        for _ in range(100):
+            if not server.apply(kind, manifest):
+                break
+        else:
+            pytest.fail(f"{kind.plural} are not served")
+
+
+def rules(schema: dict[str, Any]) -> set[str]:
+    """Every rule's message."""
+    mine = {rule["message"] for rule in schema.get("x-kubernetes-validations", ())}
+    return mine.union(*(rules(below) for below in schema.get("properties", {}).values()))
+
+
+MESSAGES = set[str]().union(*(rules(structural(kind.resource)) for kind in KINDS.values()))
+
+
+async def verdicts(server: Server, *manifests: Manifest) -> tuple[bool, set[str]]:
+    """Apply all in turn to both; they must agree on the last. Return the verdict and the rules that were broken."""
+    embedded = EmbeddedResources(MemoryBucket())
+    theirs, ours = "", ""
+    for manifest in manifests:
+        kind = KINDS[manifest["kind"].lower()]
+        said = await embedded.apply(manifest, "user")
+        ours = said.message if isinstance(said, Invalid | Conflict) else ""
+        theirs = server.apply(kind, manifest)
+        assert bool(ours) == bool(theirs), (
+            f"{manifest['spec']}\nthe server: {theirs or 'yes'}\nembedded: {ours or 'yes'}"
+        )
+    broken = {message for message in MESSAGES if message in ours}
+    # The server asks some rules even of what has the wrong shape; what we say, it says.
+    assert broken <= {message for message in MESSAGES if message in theirs}
+    return not ours, broken
+
+
+def fresh() -> str:
+    return f"mv-{next(NUMBERS)}"
+
+
+def spec(**fields: Any) -> Manifest:
+    return version(NS, fresh(), spec=fields)
+
+
+def local(path: str) -> Manifest:
+    return {"localStorage": {"path": path, "nodeName": "node-1"}}
+
+
+STORAGES: dict[str, Any] = {
+    "localStorage": {"path": "/models", "nodeName": "node-1"},
+    "nfs": {"server": "files.example", "path": "/models"},
+    "awsEfs": {"volumeHandle": "fs-1", "attributes": {"a": "b"}},
+    "pvc": {"claimName": "claim"},
+    "source": {"name": "hub", "config": {"revision": "main"}},
+}
+PAIRS = [{one: STORAGES[one], other: STORAGES[other]} for one in STORAGES for other in STORAGES if one < other]
+
+REPOS_YES = ["a", "a/b", "a/b/c", "localhost:5000/a", "registry.example/models/resnet", "Registry.Example:443/a"]
+REPOS_YES += ["a_b", "a__b", "a-b", "a---b", "a.b/c.d", "10.0.0.1:5000/team/a-b_c.d/e", "x/" + "y" * 250]
+REPOS_NO = [
+    "a:v1",
+    "a@sha256:00",
+    "registry.example/a:v1",
+    "A",
+    "a/B",
+    "/a",
+    "a/",
+    "a//b",
+    "a_",
+    "-a",
+    "a..b",
+    "a b",
+    "ä",
+]
+REPOS_NO += ["a\n", "", "x" * 256, "https://registry.example/a", "host:999999/a", "a___b", ":", "?"]
+TAGS_YES = ["", "v1", "V1", "_x", "0", "a.b-c_d", "x" * 118, "latest", "modelpack", "v1-modelpack2"]
+TAGS_NO = [".a", "-a", "a b", "a:b", "a/b", "ä", "x" * 119, "v1-modelpack", "-modelpack", "a\n", "a@b"]
+PATHS_YES = ["/", "/models", "/models/..x", "/x../y", "/a.b", "/a/...", "/" + "x" * 1023, "/a b", "/ä", "//"]
+PATHS_NO = ["", "models", "./models", "../models", "/models/..", "/..", "/a/../b", "..", "/../", "x" * 1025, " /a"]
+NAMES_YES = ["a", "0", "a-b", "a0", "resnet-50", "x" * 63, "0a", "a--b", "model1", "z9"]
+NAMES_NO = ["A", "-a", "a-", "a.b", "a_b", "x" * 64, "a b", "ä", "-", "a/b"]
+
+
+@pytest.mark.parametrize("value", REPOS_YES)
+async def test_both_take_the_repository(server, value):
+    assert await verdicts(server, spec(imageRepo=value)) == (True, set())
+
+
+@pytest.mark.parametrize("value", REPOS_NO)
+async def test_both_refuse_the_repository(server, value):
+    assert (await verdicts(server, spec(imageRepo=value)))[0] is False
+
+
+@pytest.mark.parametrize("value", TAGS_YES)
+async def test_both_take_the_tag(server, value):
+    assert await verdicts(server, spec(imageTag=value)) == (True, set())
+
+
+@pytest.mark.parametrize("value", TAGS_NO)
+async def test_both_refuse_the_tag(server, value):
+    assert (await verdicts(server, spec(imageTag=value)))[0] is False
+
+
+@pytest.mark.parametrize("value", PATHS_YES)
+async def test_both_take_the_path(server, value):
+    assert await verdicts(server, spec(storage=local(value))) == (True, set())
+
+
+@pytest.mark.parametrize("value", PATHS_NO)
+async def test_both_refuse_the_path(server, value):
+    assert (await verdicts(server, spec(storage=local(value))))[0] is False
+
+
+@pytest.mark.parametrize("value", NAMES_YES)
+async def test_both_take_the_name(server, value):
+    assert await verdicts(server, version(NS, f"{fresh()}x"[-63:], spec={"modelName": value})) == (True, set())
+    assert await verdicts(server, model(NS, value)) == (True, set())
+
+
+@pytest.mark.parametrize("value", NAMES_NO)
+async def test_both_refuse_the_model_name(server, value):
+    assert (await verdicts(server, spec(modelName=value)))[0] is False
+
+
+@pytest.mark.parametrize("value", ["a.b", "x" * 64, "a.b.c"])
+async def test_both_refuse_a_name_that_is_more_than_a_label(server, value):
+    theirs = server.apply(KINDS["model"], model(NS, value))
+    said = await EmbeddedResources(MemoryBucket()).apply(model(NS, value), "user")
+    assert isinstance(said, Invalid)
+    assert "metadata.name" in theirs
+    assert "metadata.name" in said.message
+
+
+@pytest.mark.parametrize("one", STORAGES)
+async def test_both_take_one_storage(server, one):
+    assert await verdicts(server, spec(storage={one: STORAGES[one]})) == (True, set())
+
+
+@pytest.mark.parametrize("storage", [{}, STORAGES, *PAIRS], ids=lambda storage: "+".join(storage) or "none")
+async def test_both_refuse_none_or_several_storages(server, storage):
+    verdict, broken = await verdicts(server, spec(storage=storage))
+    assert verdict is False
+    assert len(broken) == 1
+
+
+MUTABLE: list[tuple[Manifest, Manifest]] = [
+    ({}, {"attempt": 1}),
+    ({"attempt": 1}, {"attempt": 2}),
+    ({"attempt": 1}, {"attempt": 1}),
+    ({"attempt": 0}, {}),
+    ({}, {"dryRun": True}),
+    ({"dryRun": True}, {}),
+    ({}, {"deletionPolicy": "Delete"}),
+    ({"deletionPolicy": "Delete"}, {"deletionPolicy": "Retain"}),
+    ({"deletionPolicy": "Delete"}, {}),
+    ({"createdBy": "me", "include": "*.bin"}, {"createdBy": "me", "include": "*.bin"}),
+]
+FROZEN: list[tuple[str, Any, Any]] = [
+    ("imageRepo", "a/b", "a/c"),
+    ("modelName", "a", "b"),
+    ("storage", local("/a"), local("/b")),
+    ("storage", {"pvc": {"claimName": "a"}}, {"pvc": {"claimName": "a", "subPath": "b"}}),
+    ("storage", local("/a"), {"pvc": {"claimName": "a"}}),
+    ("imageTag", "v1", "v2"),
+    ("createdBy", "me", "you"),
+    ("include", "*.bin", "*"),
+    ("exclude", "*.bin", ""),
+    ("layout", "files", "tensors"),
+    ("pushSecretRef", {"name": "a"}, {"name": "b"}),
+    ("registry", {"insecure": True}, {"insecure": False}),
+    ("registry", {"insecure": True}, {"insecure": True, "caSecretRef": {"name": "a"}}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), MUTABLE)
+async def test_both_take_the_change(server, before, after):
+    name = fresh()
+    assert await verdicts(server, version(NS, name, before), version(NS, name, after)) == (True, set())
+
+
+@pytest.mark.parametrize(("field", "one", "other"), FROZEN, ids=lambda value: value if isinstance(value, str) else "")
+async def test_both_refuse_to_change_to_add_or_to_drop_what_is_immutable(server, field, one, other):
+    said = {f"{field} is immutable: make a new object instead"}
+    name = fresh()
+    assert await verdicts(server, version(NS, name, {field: one}), version(NS, name, {field: other})) == (False, said)
+    if field in version(NS)["spec"]:
+        return
+    added, dropped = fresh(), fresh()
+    assert await verdicts(server, version(NS, added), version(NS, added, {field: one})) == (False, said)
+    assert await verdicts(server, version(NS, dropped, {field: one}), version(NS, dropped)) == (False, said)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [({"attempt": 2}, {"attempt": 1}), ({"attempt": 1}, {}), ({"attempt": 1}, {"attempt": 0})]
+)
+async def test_both_refuse_to_lower_attempt(server, before, after):
+    name = fresh()
+    said = {"attempt may only rise: each try is on record"}
+    assert await verdicts(server, version(NS, name, before), version(NS, name, after)) == (False, said)
+
+
+SHAPES = [
+    {"imagTag": "v1"},
+    {"layout": "zip"},
+    {"attempt": "1"},
+    {"attempt": 1.5},
+    {"attempt": -1},
+    {"attempt": 1_000_001},
+    {"dryRun": "yes"},
+    {"storage": {"localStorage": {"path": "/a"}}},
+    {"storage": {"localStorage": None}},
+    {"storage": {"nfs": {"server": "", "path": "/a"}}},
+    {"storage": {"pvc": {"claimName": "a", "clameName": "b"}}},
+    {"storage": {"source": {"name": "a", "config": {str(number): "x" for number in range(33)}}}},
+    {"storage": {"source": {"name": "a", "config": {"a": 1}}}},
+    {"registry": {"insecure": 1}},
+    {"pushSecretRef": {}},
+    {"pushSecretRef": "name"},
+    {"createdBy": "x" * 1025},
+    {"modelName": None},
+]
+
+
+@pytest.mark.parametrize("fields", SHAPES, ids=lambda fields: msgspec.json.encode(fields).decode()[:60])
+async def test_both_refuse_the_shape(server, fields):
+    assert (await verdicts(server, spec(**fields)))[0] is False
+
+
+METADATA = [
+    ({"labels": {"a": "not a value"}}, False),
+    ({"labels": {"not a key": "a"}}, False),
+    ({"labels": {"a": 1}}, False),
+    ({"labels": {"shale.dev/use": "true", "empty": ""}}, True),
+    ({"labels": {"a/b/c": "x"}}, False),
+    ({"labels": {"UPPER.example/a": "x"}}, False),
+    ({"annotations": {"a": "anything goes here: ä"}}, True),
+    ({"annotations": {"": "x"}}, False),
+    ({"annotations": {"a": "x" * 262_145}}, False),
+    ({"labls": {"a": "b"}}, False),
+    ({"ownerReferences": [{"apiVersion": "v1", "kind": "Pod"}]}, False),
+]
+
+
+@pytest.mark.parametrize(("metadata", "good"), METADATA, ids=lambda value: str(value)[:60])
+async def test_both_judge_metadata_alike(server, metadata, good):
+    assert (await verdicts(server, version(NS, fresh(), **metadata)))[0] is good

@@ -1,0 +1,60 @@
+import pytest
+from shale.oci import names
+
+
+@pytest.mark.parametrize(
+    ("repo", "folder"),
+    [
+        pytest.param("modelhub/resnet", "modelhub/resnet", id="no host"),
+        pytest.param("resnet", "resnet", id="one component"),
+        pytest.param("registry.example/models/resnet", "registry.example/models/resnet", id="a host"),
+        pytest.param("localhost:5000/resnet", "localhost_5000/resnet", id="a port"),
+        pytest.param("a--b/c__d/e.f", "a--b/c__d/e.f", id="all separators"),
+    ],
+)
+def test_a_repository_has_its_folder(repo, folder):
+    assert names.folder(repo) == folder
+
+
+@pytest.mark.parametrize(
+    "repo",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("..", id="the parent"),
+        pytest.param("../etc", id="a host that is the parent"),
+        pytest.param("a/../../etc", id="up and out"),
+        pytest.param("/etc/passwd", id="an absolute path"),
+        pytest.param("a//b", id="an empty component"),
+        pytest.param("a/b/", id="a slash at the end"),
+        pytest.param("./a", id="here"),
+        pytest.param(".uploads/a", id="a hidden folder"),
+        pytest.param("a/b:v1", id="a tag"),
+        pytest.param("a/b@sha256:" + "0" * 64, id="a digest"),
+        pytest.param("a/B", id="capitals in a path"),
+        pytest.param("a/b\n", id="a line feed behind it"),
+        pytest.param("a/b\0c", id="NUL"),
+        pytest.param("host:123456/a", id="a port that is none"),
+        pytest.param("a" * 256, id="too long"),
+        pytest.param("a" * 200 + "!", id="long and wrong, quickly"),
+    ],
+)
+def test_what_is_no_repository_is_refused(repo):
+    with pytest.raises(ValueError, match="is not a repository such as"):
+        names.folder(repo)
+
+
+@pytest.mark.parametrize("repo", ["a/blobs/sha256", "a/index.json", "a/oci-layout/b", "blobs"])
+def test_a_repository_never_lies_among_the_files_of_another(repo):
+    with pytest.raises(ValueError, match="is a name of the layout's own"):
+        names.folder(repo)
+
+
+@pytest.mark.parametrize("tag", ["v1", "latest", "_x", "V1.2-rc_3", "a" * 128])
+def test_tags_are_as_oci_has_them(tag):
+    assert names.tag(tag) == tag
+
+
+@pytest.mark.parametrize("tag", ["", ".v1", "-v1", "a/b", "a:b", "a" * 129, "a\n", "é"])
+def test_what_is_no_tag_is_refused(tag):
+    with pytest.raises(ValueError, match="is not a tag"):
+        names.tag(tag)
