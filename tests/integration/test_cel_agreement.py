@@ -155,7 +155,7 @@ STORAGES: dict[str, Any] = {
 PAIRS = [{one: STORAGES[one], other: STORAGES[other]} for one in STORAGES for other in STORAGES if one < other]
 
 REPOS_YES = ["a", "a/b", "a/b/c", "localhost:5000/a", "registry.example/models/resnet", "Registry.Example:443/a"]
-REPOS_YES += ["a_b", "a__b", "a-b", "a---b", "a.b/c.d", "10.0.0.1:5000/team/a-b_c.d/e", "x/" + "y" * 250]
+REPOS_YES_TOO = ["a_b", "a__b", "a-b", "a---b", "a.b/c.d", "10.0.0.1:5000/team/a-b_c.d/e", "x/" + "y" * 250]
 REPOS_NO = [
     "a:v1",
     "a@sha256:00",
@@ -171,7 +171,7 @@ REPOS_NO = [
     "a b",
     "ä",
 ]
-REPOS_NO += ["a\n", "", "x" * 256, "https://registry.example/a", "host:999999/a", "a___b", ":", "?"]
+REPOS_NO_EITHER = ["a\n", "", "x" * 256, "https://registry.example/a", "host:999999/a", "a___b", ":", "?"]
 TAGS_YES = ["", "v1", "V1", "_x", "0", "a.b-c_d", "x" * 118, "latest", "modelpack", "v1-modelpack2"]
 TAGS_NO = [".a", "-a", "a b", "a:b", "a/b", "ä", "x" * 119, "v1-modelpack", "-modelpack", "a\n", "a@b"]
 PATHS_YES = ["/", "/models", "/models/..x", "/x../y", "/a.b", "/a/...", "/" + "x" * 1023, "/a b", "/ä", "//"]
@@ -180,12 +180,12 @@ NAMES_YES = ["a", "0", "a-b", "a0", "resnet-50", "x" * 63, "0a", "a--b", "model1
 NAMES_NO = ["A", "-a", "a-", "a.b", "a_b", "x" * 64, "a b", "ä", "-", "a/b"]
 
 
-@pytest.mark.parametrize("value", REPOS_YES)
+@pytest.mark.parametrize("value", REPOS_YES + REPOS_YES_TOO)
 async def test_both_take_the_repository(server, value):
     assert await verdicts(server, spec(imageRepo=value)) == (True, set())
 
 
-@pytest.mark.parametrize("value", REPOS_NO)
+@pytest.mark.parametrize("value", REPOS_NO + REPOS_NO_EITHER)
 async def test_both_refuse_the_repository(server, value):
     assert (await verdicts(server, spec(imageRepo=value)))[0] is False
 

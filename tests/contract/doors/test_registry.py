@@ -29,12 +29,19 @@ def read(registry, repo, name, offset=0):
     return b"".join(registry.pull(repo, name, offset))
 
 
+def pushed(registry, repo, blocks, expected=None):
+    """Push a blob that nothing refuses."""
+    found = push(registry, repo, blocks, expected)
+    assert isinstance(found, Pushed)
+    return found
+
+
 def an_image(registry, repo=REPO, layer=WEIGHTS):
     """Push a layer and all documents over it; return the documents."""
-    pushed = push(registry, repo, [layer])
-    image = manifest.build((PackedLayer("model.bin", "weight", pushed.digest, pushed.size),), "v1")
+    packed = pushed(registry, repo, [layer])
+    image = manifest.build((PackedLayer("model.bin", "weight", packed.digest, packed.size),), "v1")
     for blob in image.blobs:
-        assert push(registry, repo, [blob.data], blob.descriptor.digest).digest == blob.descriptor.digest
+        assert pushed(registry, repo, [blob.data], blob.descriptor.digest).digest == blob.descriptor.digest
     return image
 
 
@@ -56,7 +63,7 @@ def test_a_blob_is_named_by_the_hash_of_its_bytes(registry):
 @pytest.mark.parametrize("cut", [1, 700, 7000, 10**6])
 def test_a_blob_does_not_know_how_it_was_cut(registry, cut):
     blocks = [WEIGHTS[at : at + cut] for at in range(0, len(WEIGHTS), cut)]
-    assert push(registry, REPO, blocks).digest == digest.of(WEIGHTS)
+    assert pushed(registry, REPO, blocks).digest == digest.of(WEIGHTS)
 
 
 def test_an_empty_blob_is_a_blob(registry):
@@ -84,12 +91,16 @@ def test_other_bytes_than_announced_are_not_published(registry):
     assert registry.has(REPO, digest.of(b"other")) is None
 
 
+def broken():
+    yield WEIGHTS
+    raise InterruptedError
+
+
 def test_an_upload_that_is_left_leaves_nothing(registry):
     with registry.upload(REPO) as upload:
         upload.write(WEIGHTS)
-    with pytest.raises(InterruptedError), registry.upload(REPO) as upload:
-        upload.write(WEIGHTS)
-        raise InterruptedError
+    with pytest.raises(InterruptedError):
+        push(registry, REPO, broken())
     assert registry.has(REPO, digest.of(WEIGHTS)) is None
 
 
@@ -112,8 +123,8 @@ def test_a_blob_is_read_from_any_offset(registry, offset):
 
 def test_a_large_blob_is_read_in_bounded_blocks(registry):
     block = bytes(range(256)) * 4096
-    pushed = push(registry, REPO, [block] * 5)
-    sizes = [len(one) for one in registry.pull(REPO, pushed.digest)]
+    large = pushed(registry, REPO, [block] * 5)
+    sizes = [len(one) for one in registry.pull(REPO, large.digest)]
     assert sum(sizes) == 5 * len(block)
     assert max(sizes) <= BLOCK
 
@@ -221,7 +232,7 @@ def test_many_threads_push_the_same_blob_and_different_tags(registry):
     one = image.manifests[0]
 
     def work(number):
-        assert push(registry, REPO, [b"shared" * 5000]).digest == digest.of(b"shared" * 5000)
+        assert pushed(registry, REPO, [b"shared" * 5000]).digest == digest.of(b"shared" * 5000)
         return registry.put_manifest(REPO, one.data, IMAGE_MANIFEST, f"t{number:02}")
 
     with ThreadPoolExecutor(8) as pool:
@@ -229,7 +240,7 @@ def test_many_threads_push_the_same_blob_and_different_tags(registry):
     assert registry.tags(REPO) == tuple(f"t{number:02}" for number in range(24))
 
 
-@pytest.mark.parametrize("repo", ["../outside", "a/../b", "/etc", "a/b:tag", "", "UPPER/case"])
+@pytest.mark.parametrize("repo", ["../outside", "a/../b", "/etc", "a/b:tag", "", "a/UPPER"])
 def test_a_hostile_repository_is_refused_by_every_method(registry, repo):
     calls = (
         lambda: registry.has(repo, NOWHERE),

@@ -159,12 +159,10 @@ async def test_a_manifest_with_a_uid_makes_no_new_object(resources, ns):
 
 async def test_an_object_that_was_read_can_be_applied_as_it_was_printed(resources, ns):
     made = await applied(resources, model(ns))
-    meta: dict[str, Any] = {
-        "uid": made.metadata.uid,
-        "creationTimestamp": made.metadata.creation_timestamp,
-        "generation": 1,
-    }
-    again = await applied(resources, model(ns, **meta))
+    metadata = made.metadata
+    again = await applied(
+        resources, model(ns, uid=metadata.uid, creationTimestamp=metadata.creation_timestamp, generation=1)
+    )
     assert again == made
 
 

@@ -2,6 +2,7 @@ import errno
 import threading
 
 import pytest
+
 from shale.contracts.errors import Transient
 from shale.oci import disk
 

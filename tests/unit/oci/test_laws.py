@@ -1,8 +1,22 @@
 import msgspec
 import pytest
+
 from shale.contracts.artifact import PackedLayer
 from shale.oci import digest, laws, manifest
 from shale.oci.descriptor import Descriptor
+
+
+def an_image(data):
+    found = manifest.parse(data)
+    assert isinstance(found, manifest.Manifest)
+    return found
+
+
+def an_index(data):
+    found = manifest.parse(data)
+    assert isinstance(found, manifest.Index)
+    return found
+
 
 LAYERS = (
     PackedLayer("small", "small", digest.of(b"small"), 4608),
@@ -10,7 +24,8 @@ LAYERS = (
 )
 IMAGE = manifest.build(LAYERS, "v1")
 CONFIG = IMAGE.blobs[0].data
-AMD64, ARM64, INDEX, PACK = (manifest.parse(one.data) for one in IMAGE.manifests)
+AMD64, ARM64, PACK = (an_image(IMAGE.manifests[at].data) for at in (0, 1, 3))
+INDEX = an_index(IMAGE.manifests[2].data)
 FOUND = {one.digest: image for one, image in zip(INDEX.manifests, (AMD64, ARM64), strict=True)}
 SWAPPED = tuple(reversed(AMD64.layers))
 
@@ -56,7 +71,10 @@ def test_an_image_agrees_with_its_config(image, config, complaint):
             id="platforms with unlike layers",
         ),
         pytest.param(
-            changed(INDEX, manifests=(changed(INDEX.manifests[0], platform=None),)), FOUND, "no platform", id="no platform"
+            changed(INDEX, manifests=(changed(INDEX.manifests[0], platform=None),)),
+            FOUND,
+            "no platform",
+            id="no platform",
         ),
     ],
 )

@@ -8,10 +8,11 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+
 from shale.contracts.errors import Transient
 from shale.oci import digest, indexfile, manifest
 from shale.oci.layout import Layout
-from shale.oci.registry import push
+from shale.oci.registry import Pushed, push
 
 REPO = "localhost:5000/models/resnet"
 
@@ -25,8 +26,15 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+def pushed(registry, repo, blocks, expected=None):
+    """Push a blob that nothing refuses."""
+    found = push(registry, repo, blocks, expected)
+    assert isinstance(found, Pushed)
+    return found
+
+
 def put(layout, tag, repo=REPO, **fields):
-    config = push(layout, repo, [b"{}"])
+    config = pushed(layout, repo, [b"{}"])
     described = manifest.Descriptor("text/plain", config.digest, config.size)
     document = manifest.canonical(manifest.Manifest(described, (), 2, **fields))
     return layout.put_manifest(repo, document, manifest.IMAGE_MANIFEST, tag)
@@ -66,15 +74,14 @@ def test_asking_makes_no_folder(layout, tmp_path):
 
 
 def test_a_mounted_blob_takes_no_second_place(layout, tmp_path):
-    pushed = push(layout, "team/a", [b"weights"])
-    assert layout.mount("team/b", pushed.digest, "team/a")
-    one, other = (tmp_path / "team" / repo / "blobs" / "sha256" / pushed.digest[7:] for repo in "ab")
+    blob = pushed(layout, "team/a", [b"weights"])
+    assert layout.mount("team/b", blob.digest, "team/a")
+    one, other = (tmp_path / "team" / repo / "blobs" / "sha256" / blob.digest[7:] for repo in "ab")
     assert one.samefile(other)
 
 
 def test_a_blob_that_is_there_is_not_written_again(layout, tmp_path):
-    pushed = push(layout, REPO, [b"weights"])
-    blob = next(tmp_path.rglob(pushed.digest[7:]))
+    blob = next(tmp_path.rglob(pushed(layout, REPO, [b"weights"]).digest[7:]))
     before = blob.stat()
     push(layout, REPO, [b"weights"])
     assert (blob.stat().st_ino, blob.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -131,10 +138,11 @@ def test_a_full_disk_is_told_and_nothing_half_is_published(layout, tmp_path):
 
 def test_a_full_disk_leaves_the_index_as_it_was(layout, tmp_path):
     found = put(layout, "v1")
-    with no_more_than(10), pytest.raises(Transient, match=r"cannot tag .+:v2: the file would be larger"):
-        layout._tag(REPO, "v2", found)
+    data = layout.manifest(REPO, found.digest)
+    with no_more_than(found.size), pytest.raises(Transient, match=r"cannot tag .+:v2: the file would be larger"):
+        layout.put_manifest(REPO, data, found.media_type, "v2")
     assert layout.tags(REPO) == ("v1",)
-    assert not [path for path in tmp_path.rglob("*.new")]
+    assert list(tmp_path.rglob("*.new")) == []
 
 
 def test_a_damaged_manifest_is_told_with_its_cure(layout, tmp_path):
@@ -145,9 +153,9 @@ def test_a_damaged_manifest_is_told_with_its_cure(layout, tmp_path):
 
 
 def test_a_blob_that_is_too_large_for_a_manifest_is_not_read(layout):
-    pushed = push(layout, REPO, [bytes(2**20)] * 5)
+    large = pushed(layout, REPO, [bytes(2**20)] * 5)
     with pytest.raises(ValueError, match="no manifest is larger than"):
-        layout.manifest(REPO, pushed.digest)
+        layout.manifest(REPO, large.digest)
 
 
 def test_an_index_that_another_tool_wrote_is_read(layout, tmp_path):
@@ -164,8 +172,9 @@ def test_two_processes_that_tag_at_once_lose_no_tag(layout, tmp_path):
     put(layout, "v0")
     code = (
         "import sys, pathlib; from shale.oci.layout import Layout\n"
-        "layout = Layout(pathlib.Path(sys.argv[1])); found = layout.resolve(sys.argv[2], 'v0')\n"
-        "for number in range(20): layout._tag(sys.argv[2], f'{sys.argv[3]}{number}', found)"
+        "layout = Layout(pathlib.Path(sys.argv[1])); named = layout.resolve(sys.argv[2], 'v0')\n"
+        "for number in range(20): layout.put_manifest("
+        "sys.argv[2], layout.manifest(sys.argv[2], named.digest), named.media_type, f'{sys.argv[3]}{number}')"
     )
     command = [sys.executable, "-c", code, str(tmp_path), REPO]
     running = [subprocess.Popen([*command, name]) for name in "ab"]

@@ -1,4 +1,5 @@
 import pytest
+
 from shale.oci.limits import GB, GiB, limits_of
 
 

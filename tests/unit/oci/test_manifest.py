@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shale.contracts.artifact import PackedLayer
 from shale.oci import digest, laws, manifest
 
@@ -21,6 +22,18 @@ A_LAYER = st.builds(
 )
 
 
+def an_image(data):
+    found = manifest.parse(data)
+    assert isinstance(found, manifest.Manifest)
+    return found
+
+
+def an_index(data):
+    found = manifest.parse(data)
+    assert isinstance(found, manifest.Index)
+    return found
+
+
 def read(document):
     return json.loads(document.data)
 
@@ -31,12 +44,12 @@ def test_every_image_obeys_the_laws(layers):
     documents = {one.descriptor.digest: one.data for one in (*image.blobs, *image.manifests)}
     for one in (*image.blobs, *image.manifests):
         assert laws.check(one.descriptor, one.data) == ()
-    index = manifest.parse(documents[image.index.digest])
-    images = {one.digest: manifest.parse(documents[one.digest]) for one in index.manifests}
+    index = an_index(documents[image.index.digest])
+    images = {one.digest: an_image(documents[one.digest]) for one in index.manifests}
     assert laws.check_index(index, images) == ()
     for one in images.values():
         assert laws.check_image(one, documents[one.config.digest]) == ()
-        pack = manifest.parse(documents[image.model_pack.digest])
+        pack = an_image(documents[image.model_pack.digest])
         assert laws.check_model_pack(pack, image.index, one) == ()
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from shale.oci import names
 
 

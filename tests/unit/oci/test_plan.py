@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from shale.contracts.artifact import File, Small
 from shale.oci import plan, tarball
 from shale.oci.limits import GB, GiB, Limits
@@ -21,6 +22,13 @@ def shards(count, size=5 * GB):
     return [File(f"model-{number:05}-of-{count:05}.safetensors", size) for number in range(1, count + 1)]
 
 
+def planned(files, small, limits=ANY):
+    """Plan what fits."""
+    layers = plan_layers(files, small, limits)
+    assert isinstance(layers, tuple)
+    return layers
+
+
 def names(layers):
     return [layer.name for layer in layers]
 
@@ -30,7 +38,7 @@ def groups(layers):
 
 
 def test_one_weight_file_is_one_layer_and_everything_small_is_the_first():
-    first, *rest = plan_layers(shards(3), ONE_RUN, ANY)
+    first, *rest = planned(shards(3), ONE_RUN)
     assert (first.name, first.small, first.size, first.root, first.files) == ("small", ONE_RUN[0], 5 * MiB, True, ())
     assert names(rest) == [file.path for file in shards(3)]
     assert [layer.root for layer in rest] == [False] * 3
@@ -38,17 +46,17 @@ def test_one_weight_file_is_one_layer_and_everything_small_is_the_first():
 
 
 def test_there_is_a_first_layer_even_when_nothing_is_small():
-    first, weights = plan_layers(shards(1), (), ANY)
+    first, weights = planned(shards(1), ())
     assert (first.name, first.small, first.size, first.root) == ("small", None, 0, True)
     assert not weights.root
 
 
 def test_an_empty_source_is_an_image_with_only_the_root():
-    assert names(plan_layers([], (), ANY)) == ["small"]
+    assert names(planned([], ())) == ["small"]
 
 
 def test_only_the_first_of_several_small_runs_holds_the_root():
-    layers = plan_layers([], [*ONE_RUN, *ONE_RUN], ANY)
+    layers = planned([], [*ONE_RUN, *ONE_RUN])
     assert [(layer.name, layer.root) for layer in layers] == [("small", True), ("small-2", False)]
 
 
@@ -58,7 +66,7 @@ def test_a_part_is_the_index_and_twelve_digits_of_the_name():
 
 @given(FILES, st.randoms())
 def test_the_plan_does_not_know_in_which_order_files_were_listed(files, random):
-    assert plan_layers(random.sample(files, len(files)), ONE_RUN, ANY) == plan_layers(files, ONE_RUN, ANY)
+    assert planned(random.sample(files, len(files)), ONE_RUN) == planned(files, ONE_RUN)
 
 
 @given(FILES, st.sampled_from((ANY, TEN_GB)))
@@ -78,18 +86,18 @@ def test_every_file_lies_in_exactly_one_layer_in_path_order_and_within_the_limit
 
 
 def test_shards_are_grouped_only_when_there_are_too_many():
-    assert len(plan_layers(shards(59, 17 * MiB), ONE_RUN, ANY)) == 60
-    assert 2 < len(plan_layers(shards(60, 17 * MiB), ONE_RUN, ANY)) < 60
+    assert len(planned(shards(59, 17 * MiB), ONE_RUN)) == 60
+    assert 2 < len(planned(shards(60, 17 * MiB), ONE_RUN)) < 60
 
 
 @pytest.mark.parametrize("count", [100, 300, 1000, 5000])
 def test_any_number_of_shards_fits(count):
-    layers = plan_layers(shards(count, 200 * MiB), ONE_RUN, ANY)
+    layers = planned(shards(count, 200 * MiB), ONE_RUN)
     assert 20 < len(layers) <= 60
 
 
 def test_a_group_is_named_by_its_first_file():
-    layers = plan_layers(shards(300, 200 * MiB), ONE_RUN, ANY)
+    layers = planned(shards(300, 200 * MiB), ONE_RUN)
     group = next(layer for layer in layers if len(layer.files) > 1)
     assert group.name == f"{group.files[0].path} and {len(group.files) - 1} more"
 
@@ -100,14 +108,14 @@ def test_one_added_shard_moves_few_boundaries(count, at):
     """With 200 MiB shards nothing is filled to 4 GiB before some name's hash cuts, but for a few groups."""
     before = [File(f"m/{number:04}0.bin", 200 * MiB) for number in range(count)]
     added = File(f"m/{min(at, count):04}5.bin", 200 * MiB)
-    old, new = groups(plan_layers(before, ONE_RUN, ANY)), groups(plan_layers([*before, added], ONE_RUN, ANY))
+    old, new = groups(planned(before, ONE_RUN)), groups(planned([*before, added], ONE_RUN))
     assert len(new - old) <= max(6, len(old) // 2)
 
 
 def test_one_shard_added_at_the_front_of_a_large_model_leaves_most_layers_as_they_were():
     before = shards(200, 300 * MiB)
-    old = groups(plan_layers(before, ONE_RUN, ANY))
-    new = groups(plan_layers([File("a.safetensors", 300 * MiB), *before], ONE_RUN, ANY))
+    old = groups(planned(before, ONE_RUN))
+    new = groups(planned([File("a.safetensors", 300 * MiB), *before], ONE_RUN))
     assert len(new & old) >= len(old) - 4
 
 
@@ -116,8 +124,8 @@ def test_a_file_over_the_limit_is_refused_with_the_arithmetic_and_the_way_out():
     assert refused == Unplannable(
         "LayerTooLarge",
         "model.safetensors makes a layer of 25000002560 bytes and GHCR takes at most 10000000000 "
-        "(its container registry limits): save the model in at least 3 shards, choose layout: tensors (safetensors only), "
-        "or another registry",
+        "(its container registry limits): save the model in at least 3 shards, "
+        "choose layout: tensors (safetensors only), or another registry",
     )
 
 
@@ -143,4 +151,4 @@ def test_more_layers_than_an_image_may_have_are_refused():
 def test_more_small_runs_than_layers_are_refused():
     assert isinstance(plan_layers([], ONE_RUN * 61, ANY), Unplannable)
     assert isinstance(plan_layers(shards(1), ONE_RUN * 60, ANY), Unplannable)
-    assert len(plan_layers(shards(200, GB), ONE_RUN * 20, ANY)) <= 60
+    assert len(planned(shards(200, GB), ONE_RUN * 20)) <= 60

@@ -2,6 +2,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shale.oci import small
 from shale.oci.tarball import Entry
 
@@ -30,7 +31,9 @@ def test_the_digest_does_not_know_in_which_order_things_were_found(entries, rand
         pytest.param({"kind": "directory"}, False, id="a folder is not an empty file"),
         pytest.param({"kind": "symlink", "link": "x"}, False, id="a link is not a file"),
         pytest.param({"link": ""}, False, id="an empty link is not no link"),
-        pytest.param({"version": "4:5:6"}, True, id="when it was written does not matter: another host has another inode"),
+        pytest.param(
+            {"version": "4:5:6"}, True, id="when it was written does not matter: another host has another inode"
+        ),
     ],
 )
 def test_the_digest_knows_what_lies_there(change, same):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from shale.oci import digest, tarball
 from shale.oci.tarball import Content, Entry
 
@@ -35,6 +36,11 @@ def things(draw, path):
             return Entry(path, "file", len(data), draw(st.sampled_from((0o644, 0o600, 0o755, 0o700)))), data
 
 
+def framing(*entries, root=False):
+    """Frame entries that have no contents."""
+    return [piece for piece in tarball.frame(entries, root=root) if isinstance(piece, bytes)]
+
+
 def write(tree, *, root=False):
     """Frame a tree and put its contents where they belong."""
     held = {entry.path: data for entry, data in tree}
@@ -61,7 +67,7 @@ def test_python_reads_back_what_was_framed(tree):
             assert (member.mtime, member.uid, member.gid, member.uname, member.gname) == (0, 0, 0, "", "")
             match entry.kind:
                 case "file":
-                    assert tar.extractfile(member).read() == data
+                    assert (tar.extractfile(member) or io.BytesIO()).read() == data
                     assert member.mode == (0o755 if entry.mode & 0o100 else 0o644)
                 case "directory":
                     assert member.isdir()
@@ -69,6 +75,8 @@ def test_python_reads_back_what_was_framed(tree):
                 case "symlink":
                     assert member.issym()
                     assert member.linkname == entry.link
+                case other:
+                    raise AssertionError(other)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -88,6 +96,8 @@ def test_gnu_tar_unpacks_what_was_framed(tmp_path, tree):
                 assert path.is_dir()
             case "symlink":
                 assert os.readlink(path) == entry.link  # noqa: PTH115 (Path would tidy it)
+            case other:
+                raise AssertionError(other)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +114,7 @@ def test_gnu_tar_unpacks_what_was_framed(tmp_path, tree):
     ],
 )
 def test_a_pax_header_comes_only_where_ustar_cannot_say_it(path, blocks):
-    pieces = list(tarball.frame([Entry(path)]))
+    pieces = framing(Entry(path))
     assert len(pieces[0]) == blocks * 512
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
         assert tar.getnames() == [f"models/{path}"]
@@ -133,8 +143,8 @@ def test_a_link_may_be_as_long_as_it_likes(length):
 )
 def test_files_of_8_gib_and_more_are_framed_and_found_by_both_readers(tmp_path, size, blocks):
     entries = [Entry("big.safetensors", size=size), Entry("after", size=0)]
-    head, content, *rest = tarball.frame(entries)
-    assert content == Content("big.safetensors", size)
+    head, *rest = framing(*entries)
+    assert list(tarball.frame(entries))[1] == Content("big.safetensors", size)
     assert len(head) == blocks * 512
     assert tarball.size(entries) == len(head) + -(-size // 512) * 512 + 512 + 1024
     if size > 9 * GIB:
@@ -167,13 +177,15 @@ def test_contents_carry_the_version_that_was_listed():
 
 def test_the_bytes_are_those_of_ever():
     tree = [(Entry("a/config.json", size=2), b"{}"), (Entry("link", "symlink", link="a"), b"")]
-    assert digest.of(write(tree, root=True)) == "sha256:3544313dca655c3c5942535cf9e6991df57657a7cb9ccc1c086162c85984acce"
+    assert (
+        digest.of(write(tree, root=True)) == "sha256:3544313dca655c3c5942535cf9e6991df57657a7cb9ccc1c086162c85984acce"
+    )
 
 
 def gnu_tar(verb: str, folder: Path, data: bytes) -> None:
-    subprocess.run(["tar", verb, "--file=-"], cwd=folder, input=data, check=True, timeout=60, capture_output=True)  # noqa: S607
+    subprocess.run(["tar", verb, "--file=-"], cwd=folder, input=data, check=True, timeout=60, capture_output=True)
 
 
 def read_by_gnu_tar(path: Path) -> list[str]:
-    listed = subprocess.run(["tar", "-tvf", path], check=True, timeout=60, capture_output=True, text=True)  # noqa: S607
+    listed = subprocess.run(["tar", "-tvf", path], check=True, timeout=60, capture_output=True, text=True)
     return [f"{line.split()[5]} {line.split()[2]}" for line in listed.stdout.splitlines()]

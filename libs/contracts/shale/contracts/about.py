@@ -6,8 +6,8 @@ import msgspec
 class About(msgspec.Struct, frozen=True, rename="camel"):
     """One object at one generation.
 
-    `kind` is lower case and singular (`modelversion`), `uid` the API server's, `generation` counts changes of the spec from 1.
-    Generation 0 speaks of the object as a whole, whatever its spec says: only `Held` and `Released` use it.
+    `kind` is lower case and singular (`modelversion`), `uid` the API server's, `generation` counts changes of the spec
+    from 1. Generation 0 speaks of the object as a whole, whatever its spec says: only `Held` and `Released` use it.
     """
 
     kind: str

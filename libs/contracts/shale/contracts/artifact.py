@@ -1,4 +1,7 @@
-"""What weights are made of before and after packing: files, small runs, layers. Nouns of the facts and jobs of the road."""
+"""What weights are made of before and after packing: files, small runs, layers.
+
+Nouns of the facts and jobs of the road.
+"""
 
 from typing import Literal
 
@@ -10,8 +13,9 @@ Role = Literal["small", "weight"]
 class File(msgspec.Struct, frozen=True, rename="camel"):
     """One file that is large enough for a layer of its own (16 MiB and more).
 
-    `path` is relative to the model's root with `/`, `size` in bytes, `mode` the permission bits; `version` is whatever the source
-    says that changes when the content does (a local file: mtime and ctime in ns and the inode; a hub: its digest).
+    `path` is relative to the model's root with `/`, `size` in bytes, `mode` the permission bits; `version` is whatever
+    the source says that changes when the content does (a local file: mtime and ctime in ns and the inode; a hub: its
+    digest).
     """
 
     path: str
@@ -23,8 +27,8 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
 class Small(msgspec.Struct, frozen=True, rename="camel"):
     """A run of everything else in path order: small files, directories, links; at most 1 GiB of bytes.
 
-    `first` and `last` are the run's paths, both included. `digest` is the sha256 over its sorted (path, size, mode, link),
-    which the worker that packs the run checks again (packing.md).
+    `first` and `last` are the run's paths, both included. `digest` is the sha256 over its sorted (path, size, mode,
+    link), which the worker that packs the run checks again (packing.md).
     """
 
     first: str
@@ -37,8 +41,8 @@ class Small(msgspec.Struct, frozen=True, rename="camel"):
 class Layer(msgspec.Struct, frozen=True, rename="camel"):
     """One layer as planned: either weight files or one small run.
 
-    `part` names it on the bus (`<index>-<first 12 hex of sha256(name)>`, without the try), `name` is for people (a path, or `small`),
-    `size` is the sum of its contents in bytes, without the tar's framing.
+    `part` names it on the bus (`<index>-<first 12 hex of sha256(name)>`, without the try), `name` is for people (a
+    path, or `small`), `size` is the sum of its contents in bytes, without the tar's framing.
     """
 
     part: str

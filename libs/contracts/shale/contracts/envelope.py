@@ -1,9 +1,10 @@
 """The CloudEvents 1.0 envelope, structured JSON: how every message travels.
 
-The envelope is decoded first, with its data left raw; then the data by its `type`. An unknown type is no error: it is somebody's newer word.
+The envelope is decoded first, with its data left raw; then the data by its `type`. An unknown type is no error: it is
+somebody's newer word.
 """
 
-import datetime
+import datetime as dt
 import hashlib
 from functools import cache
 from typing import Any
@@ -38,8 +39,7 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         """Refuse what is no CloudEvent of ours."""
         if self.specversion != "1.0":
-            msg = f"CloudEvents {self.specversion} is not spoken here: send specversion 1.0"
-            raise ValueError(msg)
+            raise ValueError(f"CloudEvents {self.specversion} is not spoken here: send specversion 1.0")
 
 
 def type_of(message: Message) -> str:
@@ -49,7 +49,10 @@ def type_of(message: Message) -> str:
 
 
 def id_of(message: Message, seq: int = 0) -> str:
-    """Return `<uid>:<generation>:<word>[:<part>][:<observedSeq>]`: the same message has the same id, whoever says it, however often."""
+    """Return `<uid>:<generation>:<word>[:<part>][:<observedSeq>]`.
+
+    The same message has the same id, whoever says it, however often.
+    """
     about, part = message.about, getattr(message, "part", "")
     tail = f":{seq}" if isinstance(message, Progressed) else ""
     return f"{about.uid}:{about.generation}:{word(type(message))}{':' + part if part else ''}{tail}"
@@ -61,7 +64,9 @@ def trace_of(uid: str, generation: int) -> str:
 
 
 def wrap(message: Message, source: str, now: float, seq: int = 0) -> bytes:
-    """Return a message as it travels: `source` is the service, `now` seconds since the epoch, `seq` a reading's rising number.
+    """Return a message as it travels.
+
+    `source` is the service, `now` seconds since the epoch, `seq` a reading's rising number.
 
     Raises ValueError when it would be larger than MAX_BYTES.
     """
@@ -72,19 +77,19 @@ def wrap(message: Message, source: str, now: float, seq: int = 0) -> bytes:
         source=f"/shale/{source}",
         type=type_of(message),
         subject=f"{about.namespace}/{about.name}",
-        time=datetime.datetime.fromtimestamp(now, datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         data=msgspec.Raw(msgspec.json.encode(message)),
         traceparent=f"00-{trace_of(about.uid, about.generation)}-{span}-01",
     )
     encoded = msgspec.json.encode(envelope)
     if len(encoded) > MAX_BYTES:
-        msg = f"{envelope.type} about {envelope.subject} is {len(encoded)} bytes; at most {MAX_BYTES} travel: cut its lists"
-        raise ValueError(msg)
+        what = f"{envelope.type} about {envelope.subject}"
+        raise ValueError(f"{what} is {len(encoded)} bytes; at most {MAX_BYTES} travel: cut its lists")
     return encoded
 
 
 @cache
-def _struct(type_: str) -> Any | None:
+def _struct(type_: str) -> Any | None:  # noqa: ANN401 (a Struct class, or a generic one with its arguments)
     match type_.split("."):
         case ["dev", "shale", "job", said, "v1"] if WORDS.get(said) in JOBS:
             return WORDS[said]

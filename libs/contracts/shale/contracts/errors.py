@@ -1,11 +1,13 @@
 """The one error that crosses a door."""
 
 
-class Transient(Exception):  # noqa: N818 (the house's word: it is a state of the world, not a mistake)
-    """What a door raises when it failed in a way that passes by itself: the message is one line and names what and where.
+class Transient(Exception):
+    """What a door raises when it failed in a way that passes by itself.
 
-    The adapter knows which foreign errors pass; everything else that it raises is a bug or a refusal.
-    `after` is how long the other side asked us to wait, in seconds, when it said so (`Retry-After`).
+    The message is one line and names what and where.
+
+    The adapter knows which foreign errors pass; everything else that it raises is a bug or a refusal. `after` is how
+    long the other side asked us to wait, in seconds, when it said so (`Retry-After`).
     """
 
     def __init__(self, message: str, after: float | None = None) -> None:

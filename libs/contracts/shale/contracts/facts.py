@@ -1,7 +1,8 @@
 """Everything that can happen (milestones), and everything that can be so just now (readings).
 
-A milestone is said once per subject for ever; the first one told wins. A reading is replaced by the next one of its writer.
-The subject is made from `about`, the class's name and `part` (see `subjects.py`); a part is unique within its fact.
+A milestone is said once per subject for ever; the first one told wins. A reading is replaced by the next one of its
+writer. The subject is made from `about`, the class's name and `part` (see `subjects.py`); a part is unique within its
+fact.
 """
 
 from typing import Generic, Literal, TypeVar, get_args
@@ -12,21 +13,22 @@ from shale.contracts.about import About
 from shale.contracts.artifact import File, Layer, PackedLayer, Small
 from shale.contracts.resources import Spec, Status
 
-S = TypeVar("S", bound=Spec, covariant=True)
-T = TypeVar("T", bound=Status, covariant=True)
+S_co = TypeVar("S_co", bound=Spec, covariant=True)
+T_co = TypeVar("T_co", bound=Status, covariant=True)
 
 
-class Declared(msgspec.Struct, Generic[S, T], frozen=True, rename="camel"):
+class Declared(msgspec.Struct, Generic[S_co, T_co], frozen=True, rename="camel"):
     """The user wants this: the spec of one generation, and what its own status already knows of it.
 
-    `known` is there when that status is terminal for this very generation: who finds its result there says it again without work.
+    `known` is there when that status is terminal for this very generation: who finds its result there says it again
+    without work.
     """
 
     about: About
-    spec: S
+    spec: S_co
     created: str
     """The object's creationTimestamp, RFC 3339."""
-    known: T | None = None
+    known: T_co | None = None
 
 
 class Gone(msgspec.Struct, frozen=True, rename="camel"):
@@ -36,7 +38,10 @@ class Gone(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Held(msgspec.Struct, frozen=True, rename="camel"):
-    """A service is about to make something that outlives its work; until it says `Released` the object is not forgotten."""
+    """A service is about to make something that outlives its work.
+
+    Until it says `Released` the object is not forgotten.
+    """
 
     about: About
     part: str
@@ -98,7 +103,10 @@ class ScanRefused(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LayersPlanned(msgspec.Struct, frozen=True, rename="camel"):
-    """The plan, said before the first layer is asked for, so that a newer planner never gives an old part another meaning."""
+    """The plan, said before the first layer is asked for.
+
+    So that a newer planner never gives an old part another meaning.
+    """
 
     about: About
     layers: tuple[Layer, ...]
@@ -124,7 +132,10 @@ class LayerRefused(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LayerLost(msgspec.Struct, frozen=True, rename="camel"):
-    """A layer that was packed is no longer in the registry (collected before its manifest came); it is asked for again."""
+    """A layer that was packed is no longer in the registry (collected before its manifest came).
+
+    It is asked for again.
+    """
 
     about: About
     part: str
@@ -145,9 +156,12 @@ State = Literal["Working", "Waiting", "Stalled", "Retrying"]
 
 
 class Progressed(msgspec.Struct, frozen=True, rename="camel"):
-    """The one reading of work: what a service (and, for a job, its part) is doing just now. Void once that part has its milestone.
+    """The one reading of work: what a service (and, for a job, its part) is doing just now.
 
-    `attempt` counts tries that died of their input (events.md, "What makes it once"); `next_at` is seconds since the epoch.
+    Void once that part has its milestone.
+
+    `attempt` counts tries that died of their input (events.md, "What makes it once"); `next_at` is seconds since the
+    epoch.
     """
 
     about: About

@@ -9,7 +9,10 @@ from shale.contracts.resources import Registry
 
 
 class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
-    """List what lies at `uri`; ends in `Scanned` or `ScanRefused`. `include` and `exclude` are globs, comma-separated."""
+    """List what lies at `uri`; ends in `Scanned` or `ScanRefused`.
+
+    `include` and `exclude` are globs, comma-separated.
+    """
 
     about: About
     part: str
@@ -19,7 +22,10 @@ class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
-    """Read one layer's contents from `uri`, frame them as a tar, put the blob into `repo`; ends in `LayerPacked` or `LayerRefused`."""
+    """Read one layer's contents from `uri`, frame them as a tar, put the blob into `repo`.
+
+    Ends in `LayerPacked` or `LayerRefused`.
+    """
 
     about: About
     part: str

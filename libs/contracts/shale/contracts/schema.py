@@ -63,7 +63,7 @@ def _summary(struct: type[Any]) -> str:
     return (struct.__doc__ or "").strip().split("\n", 1)[0]
 
 
-def _node(type_: inspect.Type) -> Schema:  # noqa: PLR0911 (one line per type that a CRD can say)
+def _node(type_: inspect.Type) -> Schema:
     match type_:
         case inspect.StructType():
             # The API server owns ObjectMeta: a CRD may not describe it.

@@ -26,7 +26,10 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """One key-value bucket, without `limit_marker_ttl`: with it an expired lease cannot be taken at once (nats-findings 1.1)."""
+    """One key-value bucket, without `limit_marker_ttl`.
+
+    With it an expired lease cannot be taken at once (nats-findings 1.1).
+    """
 
     name: str
     ttl: int = 0

@@ -1,10 +1,11 @@
-"""Message <-> subject: pure and invertible. Uid and generation are in the subject, so a late word about an old wish never counts.
+"""Message <-> subject: pure and invertible.
 
-    shale.fact.<kind>.<namespace>.<name>.<uid>.<generation>.<fact>[.<part>]     milestones
-    shale.now.<kind>.<namespace>.<name>.<uid>.<generation>.<reading>[.<part>]   readings
-    shale.job.<job>.<namespace>.<uid>.<generation>.<part>                       jobs
-    shale.tick.<service>.<uid>.<generation>                                     wake me then
-    shale.gone.<uid>                                                            this uid is over
+Uid and generation are in the subject, so a late word about an old wish never counts.
+
+shale.fact.<kind>.<namespace>.<name>.<uid>.<generation>.<fact>[.<part>] milestones
+shale.now.<kind>.<namespace>.<name>.<uid>.<generation>.<reading>[.<part>] readings
+shale.job.<job>.<namespace>.<uid>.<generation>.<part> jobs shale.tick.<service>.<uid>.<generation> wake me then
+shale.gone.<uid> this uid is over
 """
 
 import re
@@ -44,8 +45,7 @@ def token(name: str) -> str:
     """Return a Kubernetes name as one subject token: `.` becomes `_`, which no Kubernetes name holds."""
     made = name.replace(".", "_")
     if "_" in name or not _TOKEN.fullmatch(made):
-        msg = f"{name!r} cannot be a subject token: use letters, digits, '-' and '.'"
-        raise SubjectError(msg)
+        raise SubjectError(f"{name!r} cannot be a subject token: use letters, digits, '-' and '.'")
     return made
 
 
@@ -59,8 +59,7 @@ def _of(about: About) -> str:
 
 def _part(part: str) -> str:
     if not PART.fullmatch(part):
-        msg = f"{part!r} cannot be a part: use 1 to 64 letters, digits, '~' and '-'"
-        raise SubjectError(msg)
+        raise SubjectError(f"{part!r} cannot be a part: use 1 to 64 letters, digits, '~' and '-'")
     return part
 
 
@@ -82,7 +81,9 @@ def of_gone(uid: str) -> str:
 def of_job(job: Job) -> str:
     """Return the one subject that a job is asked on."""
     about = job.about
-    return f"shale.job.{word(type(job))}.{token(about.namespace)}.{token(about.uid)}.{about.generation}.{_part(job.part)}"
+    return (
+        f"shale.job.{word(type(job))}.{token(about.namespace)}.{token(about.uid)}.{about.generation}.{_part(job.part)}"
+    )
 
 
 def of_tick(service: str, about: About) -> str:
@@ -102,8 +103,7 @@ def place(subject: str) -> Place:
             about = About(_untoken(kind), _untoken(namespace), _untoken(name), _untoken(uid), int(generation))
             return Place(about, said, ".".join(part))
         case _:
-            msg = f"{subject!r} is not the subject of a fact"
-            raise SubjectError(msg)
+            raise SubjectError(f"{subject!r} is not the subject of a fact")
 
 
 def pending(about: About) -> str:
@@ -117,13 +117,16 @@ def asked(subject: str) -> tuple[str, str]:
         case ["shale", "job", said, _, _, _, part]:
             return said, part
         case _:
-            msg = f"{subject!r} is not the subject of a job"
-            raise SubjectError(msg)
+            raise SubjectError(f"{subject!r} is not the subject of a job")
 
 
 def levels(about: About) -> tuple[str, ...]:
-    """Return the filters of all that is told of one generation: its own milestones, the whole object's, what was declared and
-    built at any generation, and whether it is gone. Never `<uid>.>`: above 1,024 subjects the answer is 413 and empty (nats-findings).
+    """Return the filters of all that is told of one generation.
+
+    Its own milestones, the whole object's, what was declared and
+
+    built at any generation, and whether it is gone. Never `<uid>.>`: above 1,024 subjects the answer is 413 and empty
+    (nats-findings).
     """
     uid = f"shale.fact.{_of(about)}"
     return (

@@ -3,19 +3,32 @@
 A bucket keeps the last value of a key and no older one: what was written with a `ttl` leaves nothing behind.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-import msgspec
 
-
-class Entry(msgspec.Struct, frozen=True):
+class Entry(Protocol):
     """One key as of one revision; `value` is empty when it was deleted."""
 
-    key: str
-    value: bytes
-    revision: int
-    deleted: bool = False
+    @property
+    def key(self) -> str:
+        """The tokens, joined by dots."""
+        ...
+
+    @property
+    def value(self) -> bytes:
+        """What was written."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """When: a number of the whole bucket."""
+        ...
+
+    @property
+    def deleted(self) -> bool:
+        """Whether this is the end of the key."""
+        ...
 
 
 class Bucket(Protocol):
@@ -37,7 +50,7 @@ class Bucket(Protocol):
         """Delete exactly `revision`; False: another revision is there, or none."""
         ...
 
-    async def list(self, prefix: str) -> tuple[list[Entry], int]:
+    async def list(self, prefix: str) -> tuple[Sequence[Entry], int]:
         """Return the entries under `prefix` and a dot, and a revision of the bucket: no change up to it is missing."""
         ...
 

@@ -87,8 +87,8 @@ def _below(name: str) -> str:
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: str) -> int:
     """Make one entry; return how many bytes it holds."""
-    tarfile.data_filter(member.replace(name=path, deep=False), str(folder))  # raises FilterError
     target = _free(folder, path, keep=member.isdir())
+    tarfile.data_filter(member.replace(name=path, deep=False), str(folder))  # raises FilterError
     if member.isdir():
         target.mkdir(exist_ok=True)
     elif member.issym():

@@ -7,13 +7,17 @@ Cause = Literal["", "over", "lost", "handed over"]
 
 
 class Stopped(Exception):  # noqa: N818 (an order, not a mistake)
-    """Raised in the work by `Beat.moved` when nobody wants it any more: take back what is half done, and let it through."""
+    """Raised in the work by `Beat.moved` when nobody wants it any more.
+
+    Take back what is half done, and let it through.
+    """
 
 
 class Beat:
     """The pulse of one piece of work.
 
-    The work calls `moved` at least once per block (1 MiB); the runtime reads `bytes_done` once a second and tells it as a reading.
+    The work calls `moved` at least once per block (1 MiB); the runtime reads `bytes_done` once a second and tells it
+    as a reading.
     """
 
     def __init__(self) -> None:
@@ -28,6 +32,9 @@ class Beat:
             raise Stopped
 
     def stop(self, cause: Cause) -> None:
-        """Make the next `moved` raise: the object is `over`, another worker has it (`lost`), or this process ends (`handed over`)."""
+        """Make the next `moved` raise.
+
+        The object is `over`, another worker has it (`lost`), or this process ends (`handed over`).
+        """
         self.cause = self.cause or cause
         self._stop.set()

@@ -1,4 +1,7 @@
-"""What a service may answer: do one more thing, done, wait, or refuse. And the effects that the runtime performs itself."""
+"""What a service may answer: do one more thing, done, wait, or refuse.
+
+And the effects that the runtime performs itself.
+"""
 
 from typing import Any
 
@@ -9,7 +12,10 @@ from shale.contracts.jobs import Job
 
 
 class Do(msgspec.Struct, frozen=True):
-    """Perform `effect`, then decide again. One of RUNTIME_EFFECTS is performed by the runtime, any other by the service."""
+    """Perform `effect`, then decide again.
+
+    One of RUNTIME_EFFECTS is performed by the runtime, any other by the service.
+    """
 
     effect: Any
 
@@ -23,8 +29,9 @@ class Done(msgspec.Struct, frozen=True):
 class Wait(msgspec.Struct, frozen=True):
     """Something else must come first. Says `Progressed` if that is news, wakes this service again at `until`, and acks.
 
-    `reason` is CamelCase, `message` names what is waited for and the cure, `until` is seconds since the epoch: what happens if nothing
-    wakes us sooner. `again_in` (seconds) is a nearer tick, for worlds that send no facts. `stalled`: someone must act outside the spec.
+    `reason` is CamelCase, `message` names what is waited for and the cure, `until` is seconds since the epoch: what
+    happens if nothing wakes us sooner. `again_in` (seconds) is a nearer tick, for worlds that send no facts.
+    `stalled`: someone must act outside the spec.
     """
 
     reason: str
@@ -65,7 +72,10 @@ class DropJobs(msgspec.Struct, frozen=True):
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """Purge what was said of this uid: all of it, or what was said of generations below `before`. The watcher alone may."""
+    """Purge what was said of this uid: all of it, or what was said of generations below `before`.
+
+    The watcher alone may.
+    """
 
     before: int | None = None
 

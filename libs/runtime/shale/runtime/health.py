@@ -1,7 +1,7 @@
 """`/live`, `/ready` and `/metrics` over plain HTTP; that it answers at all says that the event loop turns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from shale.runtime.telemetry import exposition
@@ -11,7 +11,7 @@ LINE = 5.0
 
 
 @asynccontextmanager
-async def served(port: int, ready: Callable[[], str]) -> AsyncIterator[int]:
+async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
     """Serve on 127.0.0.1 (any address inside a cluster's pod network is the chart's to open); yield the port.
 
     `ready` returns why this process is not ready, or an empty string. Port 0 means any free one.

@@ -21,6 +21,5 @@ def services() -> dict[str, tuple[Card, ...]]:
 def program_of(name: str) -> Build:
     """Return how an installed service builds its program. Raises LookupError with the services that there are."""
     if name not in services():
-        msg = f"no service {name!r} is installed here; there are: {', '.join(services())}"
-        raise LookupError(msg)
+        raise LookupError(f"no service {name!r} is installed here; there are: {', '.join(services())}")
     return importlib.import_module(f"shale.{name.replace('-', '_')}.program").build

@@ -13,7 +13,20 @@ from shale.contracts.errors import Transient
 from shale.contracts.facts import Held
 from shale.contracts.jobs import JOBS
 from shale.runtime.beat import Stopped
-from shale.runtime.decision import RUNTIME_EFFECTS, Ask, Do, Done, DropJobs, Forget, Hold, Look, Refuse, RuntimeEffect, Say, Wait
+from shale.runtime.decision import (
+    RUNTIME_EFFECTS,
+    Ask,
+    Do,
+    Done,
+    DropJobs,
+    Forget,
+    Hold,
+    Look,
+    Refuse,
+    RuntimeEffect,
+    Say,
+    Wait,
+)
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
 from shale.runtime.service import Service, Trigger, Woken
 from shale.runtime.standing import Standing, standing
@@ -51,8 +64,7 @@ async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
         told = await _levels(service, trigger, sequence, work.plane)
         if told is None:
             return Ack()
-        if service.card.folds:
-            trigger = Woken(told.about, sequence)
+        trigger = _aimed(service, trigger, told)
         if (stands := standing(service.card, trigger, told)) is not Standing.OPEN:
             return await _close(service, stands, told, work.plane)
         if seen is _UNSEEN:
@@ -75,6 +87,11 @@ async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
     raise DidNotSettleError(service.card.name)
 
 
+def _aimed(service: Service, trigger: Trigger, told: Told) -> Trigger:
+    """Return the trigger; for a card that folds, aimed at the newest generation."""
+    return Woken(told.about, getattr(trigger, "sequence", 0)) if service.card.folds else trigger
+
+
 async def _levels(service: Service, trigger: Trigger, sequence: int, plane: Plane) -> Told | None:
     """Read what was told; a card that folds is led to the newest generation."""
     asked, readings = bool(service.card.asks), bool(service.card.reads)
@@ -90,14 +107,17 @@ async def _levels(service: Service, trigger: Trigger, sequence: int, plane: Plan
 def _same(told: Told, again: Told | None) -> bool:
     """Whether the levels are what they were before the world was observed.
 
-    Who folds facts into an object writes under the version that it observed: the facts must not be older than that version, or a
-    process that slept in between would overwrite what others folded meanwhile.
+    Who folds facts into an object writes under the version that it observed: the facts must not be older than that
+    version, or a process that slept in between would overwrite what others folded meanwhile.
     """
     return again is not None and (told.about, told.said, told.readings) == (again.about, again.said, again.readings)
 
 
 async def _enact(plane: Plane, service: str, about: About, effect: RuntimeEffect) -> int | None:
-    """Perform one of the runtime's own effects; return the sequence that a later read must show, None when the object is gone."""
+    """Perform one of the runtime's own effects.
+
+    Return the sequence that a later read must show, None when the object is gone.
+    """
     match effect:
         case Ask(jobs):
             for job in jobs:

@@ -48,7 +48,10 @@ class Plane(Protocol):
         ...
 
     async def told(self, about: About, sequence: int, *, asked: bool, readings: bool) -> Told | None:
-        """Return the levels, jobs read before facts, not older than `sequence`; None when that fact was purged since."""
+        """Return the levels, jobs read before facts, not older than `sequence`.
+
+        None when that fact was purged since.
+        """
         ...
 
     async def say(self, fact: Milestone) -> int:

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -69,7 +69,9 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with connected(settings.nats_url, name) as bus:
         program = build(Doors(bus, name, environ))
-        async with served(max(0, settings.health_port), lambda: "" if bus.is_connected else "NATS is not connected") as port:
+        async with served(
+            max(0, settings.health_port), lambda: "" if bus.is_connected else "NATS is not connected"
+        ) as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
             await _work(bus, name, program, settings, stop)
     log.info("down", extra={"service": name})
@@ -104,7 +106,7 @@ async def _serve(bus: Bus, name: str, program: Program, settings: Settings, stop
         await asyncio.gather(*(desk.drain(settings.drain_seconds) for desk in desks))
 
 
-async def _until(stop: asyncio.Event, beside: list[asyncio.Future[None]]) -> None:
+async def _until(stop: asyncio.Event, beside: Sequence[asyncio.Future[None]]) -> None:
     """End at `stop`; raise what a task beside the services raised: its end is the process's."""
     waiter = asyncio.ensure_future(stop.wait())
     await asyncio.wait([waiter, *beside], return_when=asyncio.FIRST_COMPLETED)

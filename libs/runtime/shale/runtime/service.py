@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401 (what is seen and what is done are the service's own types: the loop only carries them)
 """What a service is: a card (data, read by the blueprint too) and three functions."""
 
 from typing import Any, Protocol
@@ -13,7 +14,10 @@ from shale.runtime.told import Told
 
 
 class Woken(msgspec.Struct, frozen=True):
-    """Something was told of this object (a fact, a reading, a tick): look again. `sequence` is the fact's in its stream, else 0."""
+    """Something was told of this object (a fact, a reading, a tick): look again.
+
+    `sequence` is the fact's in its stream, else 0.
+    """
 
     about: About
     sequence: int = 0
@@ -63,5 +67,8 @@ class Service(Protocol):
         ...
 
     async def release(self, about: About, told: Told) -> Released:
-        """Undo what is held for an object that is gone; needs no Secret and no peer, and may be called again after a crash."""
+        """Undo what is held for an object that is gone.
+
+        Needs no Secret and no peer, and may be called again after a crash.
+        """
         ...

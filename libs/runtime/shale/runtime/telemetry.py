@@ -1,13 +1,13 @@
 """Logs as JSON lines, traces that join by the object, metrics: the one door to OpenTelemetry."""
 
-import datetime
+import datetime as dt
 import json
 import logging
 import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from opentelemetry import metrics, trace
@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
-        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
         fields = {key: value for key, value in vars(record).items() if key not in _STANDARD and key != "taskName"}
         line = {"at": at, "level": record.levelname, "log": record.name, "what": record.getMessage(), **fields}
         if record.exc_info:
@@ -43,7 +43,10 @@ class JsonLines(logging.Formatter):
 
 
 def start(service: str, level: str) -> None:
-    """Set up logs to standard error, metrics for `/metrics`, and traces to OTLP when OTEL_EXPORTER_OTLP_ENDPOINT says where."""
+    """Set up logs to standard error, metrics for `/metrics`.
+
+    And traces to OTLP when OTEL_EXPORTER_OTLP_ENDPOINT says where.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -63,7 +66,7 @@ def exposition() -> bytes:
 
 
 @contextmanager
-def settling(service: str, about: About) -> Iterator[Callable[[str], None]]:
+def settling(service: str, about: About) -> Generator[Callable[[str], None]]:
     """Span and count the settling of one trigger; call what is yielded with the outcome.
 
     The trace is the object's generation's, so that every service joins it without having been told of it.
@@ -75,12 +78,16 @@ def settling(service: str, about: About) -> Iterator[Callable[[str], None]]:
         trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
     )
     context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
-    attributes = {"messaging.system": "nats", "shale.object": f"{about.namespace}/{about.name}", "shale.generation": about.generation}
+    attributes = {
+        "messaging.system": "nats",
+        "shale.object": f"{about.namespace}/{about.name}",
+        "shale.generation": about.generation,
+    }
     outcomes = ["Failed"]
     begun = time.perf_counter()
     with _tracer.start_as_current_span(f"settle {service}", context=context, attributes=attributes) as span:
         try:
-            yield lambda outcome: outcomes.append(outcome)
+            yield outcomes.append
         finally:
             span.set_attribute("shale.answer", outcomes[-1])
             labels = {"service": service, "kind": about.kind, "answer": outcomes[-1]}

@@ -27,10 +27,13 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Everything told about one generation of one object, the whole object's facts, and every generation declared or built.
+    """Everything told about one generation of one object, the whole object's facts.
 
-    `asked` holds the (word, part) of jobs that are asked and not ended; it is read before the facts, so a part is always seen as asked,
-    done or refused. `readings` are there only for cards that ask for them. `now` is seconds since the epoch.
+    And every generation declared or built.
+
+    `asked` holds the (word, part) of jobs that are asked and not ended; it is read before the facts, so a part is
+    always seen as asked, done or refused. `readings` are there only for cards that ask for them. `now` is seconds
+    since the epoch.
     """
 
     about: About

@@ -1,4 +1,7 @@
-"""The reading of one piece of work: which attempt it is, how far, and how it went; and what a failure makes of its trigger."""
+"""The reading of one piece of work: which attempt it is, how far, and how it went.
+
+And what a failure makes of its trigger.
+"""
 
 import logging
 import random
@@ -42,9 +45,10 @@ class Work:
             return last.error or "the worker died of it"
         self.attempt = (last.attempt if last else 0) + died or 1
         error = last.error if last is not None and died else ""
-        if not await self._report(Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)):
-            msg = f"another worker took {self.part} of {self.trigger.about}"
-            raise Transient(msg)
+        if not await self._report(
+            Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
+        ):
+            raise Transient(f"another worker took {self.part} of {self.trigger.about}")
         return None
 
     async def pulse(self) -> None:
@@ -66,7 +70,10 @@ class Work:
         return max(at - now, 1.0)
 
     async def ends(self, facts: tuple[Milestone, ...]) -> None:
-        """Note that the work went well, when no milestone of its own says so: else the next trigger would count it as a death."""
+        """Note that the work went well, when no milestone of its own says so.
+
+        Else the next trigger would count it as a death.
+        """
         if self.attempt and not any(isinstance(fact, (*self.card.ends, *DONE.values())) for fact in facts):
             await self.news(Progressed(self.trigger.about, self.part, "Waiting", reason="Idle"))
 
@@ -103,7 +110,7 @@ class Work:
     async def gives_up(self, why: str) -> Answer:
         """End the trigger after its last attempt: told as a refusal, kept among the dead letters."""
         reason = "WorkerLost" if why == "the worker died of it" else "Bug"
-        message = f"{self.part} gave up after {MAX_ATTEMPTS} attempts: {why}. See `shale dead list`; raise spec.attempt to try again"
+        message = f"{self.part} gave up after {MAX_ATTEMPTS} attempts: {why}. Mend it, then `shale retry` it"
         await self.plane.say(self.refused(reason, message))
         return Term(why=f"{reason}: {why}")
 
@@ -132,7 +139,15 @@ class Work:
             last = (await self.mark()).reading
             attempt = attempt or (last.attempt if last else 0)
             await self.news(
-                Progressed(self.trigger.about, self.part, "Retrying", error=message, message=message, attempt=attempt, next_at=next_at)
+                Progressed(
+                    self.trigger.about,
+                    self.part,
+                    "Retrying",
+                    error=message,
+                    message=message,
+                    attempt=attempt,
+                    next_at=next_at,
+                )
             )
         except Transient as error:
             log.warning("reading not told", extra={"error": str(error)})

@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
-from shale.kube.bucket import Entry
+
+class Entry(msgspec.Struct, frozen=True):
+    """One key as of one revision."""
+
+    key: str
+    value: bytes
+    revision: int
+    deleted: bool = False
 
 
 class Kept(msgspec.Struct, frozen=True):

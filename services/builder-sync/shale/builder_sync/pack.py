@@ -9,7 +9,7 @@ from contextlib import closing
 import msgspec
 
 from shale.builder_sync.results import Listed, Refusal
-from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, small, tarball
 from shale.oci.digest import Block, Hasher

@@ -12,7 +12,10 @@ from shale.sources.roots import parse
 
 
 class BuilderSyncSettings(msgspec.Struct, frozen=True):
-    """`layout_dir` (SHALE_LAYOUT_DIR): the registry's folder; `roots` (SHALE_ROOTS): what may be read, `/models=/home/me/models`."""
+    """`layout_dir` (SHALE_LAYOUT_DIR): the registry's folder; `roots` (SHALE_ROOTS).
+
+    What may be read, `/models=/home/me/models`.
+    """
 
     layout_dir: str
     roots: str = ""

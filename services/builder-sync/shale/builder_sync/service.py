@@ -1,4 +1,7 @@
-"""builder-sync: the workers. What they know lies in the job, what they find out in its milestone; many of them take one queue."""
+"""builder-sync: the workers. What they know lies in the job, what they find out in its milestone.
+
+Many of them take one queue.
+"""
 
 import asyncio
 

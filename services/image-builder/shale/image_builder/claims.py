@@ -1,4 +1,7 @@
-"""Tags are claimed before the first byte: registries have no compare-and-set on tags, a bucket has (spike-findings A7)."""
+"""Tags are claimed before the first byte.
+
+Registries have no compare-and-set on tags, a bucket has (spike-findings A7).
+"""
 
 import hashlib
 
@@ -37,7 +40,10 @@ class Claims:
         return found or await self.take(repo, tag, about)
 
     async def will_write(self, repo: str, tag: str, uid: str, digest: str) -> bool:
-        """Note what the tag is about to name, so that after a crash its own writer may move it; False when it is not ours."""
+        """Note what the tag is about to name, so that after a crash its own writer may move it.
+
+        False when it is not ours.
+        """
         found, revision = await self.find(repo, tag)
         if found is None or found.uid != uid:
             return False

@@ -17,7 +17,10 @@ A_DAY = 86_400.0
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
-    """Claim the tag, have the source listed, plan; ask for the layers that nobody packs yet; when all are there, join them."""
+    """Claim the tag, have the source listed, plan; ask for the layers that nobody packs yet.
+
+    When all are there, join them.
+    """
     del trigger
     if not seen.held:
         return Do(Hold())
@@ -28,7 +31,9 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if seen.known is not None:
         return Done((seen.known,))
     if seen.spec.layout == "tensors":
-        return Refuse("LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files")
+        return Refuse(
+            "LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files"
+        )
     if not seen.wanted:
         name = seen.spec.model_name
         return Do(Say((Wanted(about=seen.about, part=f"model~{name}", kind="model", name=name),)))
@@ -42,7 +47,9 @@ def _prepare(seen: Seen) -> Decision:
     if seen.storage is None:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
-        return Refuse("TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag, or leave it out")
+        return Refuse(
+            "TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag, or leave it out"
+        )
     tags = candidates(seen.spec, seen.about.uid)
     if seen.tag is None and not seen.spec.dry_run:
         return Do(ClaimTag(tags))
@@ -71,7 +78,10 @@ def _join(seen: Seen, plan: LayersPlanned) -> Decision:
     absent = [layer for layer in plan.layers if layer.part not in seen.packed]
     given_up = [layer for layer in absent if seen.lost.get(layer.part, 0) >= MAX_TRIES]
     if given_up:
-        return Refuse("LayerLost", f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push?")
+        return Refuse(
+            "LayerLost",
+            f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push?",
+        )
     if not absent:
         return Do(PublishImage(plan.tag, tuple((layer, seen.packed[layer.part]) for layer in plan.layers)))
     jobs = [_pack(seen, layer) for layer in sorted(absent, key=_largest)]

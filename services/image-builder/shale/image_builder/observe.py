@@ -22,8 +22,7 @@ def levels(told: Told, name: str) -> Seen:
     """Return what was told; the loop sees to it that a wish was."""
     wish = told.declared
     if wish is None or not isinstance(wish.spec, ModelVersionSpec):
-        msg = f"{told.about} was declared without a ModelVersion's spec"
-        raise TypeError(msg)
+        raise TypeError(f"{told.about} was declared without a ModelVersion's spec")
     lost = [fact.part for fact in told.all(LayerLost)]
     return Seen(
         about=told.about,

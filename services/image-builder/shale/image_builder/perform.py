@@ -29,7 +29,10 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
 
 
 async def publish(claims: Claims, registry: Registry, seen: Seen, effect: PublishImage) -> Seen:
-    """Push everything by digest, then the tags; verify. A tag that names what was announced, or is not ours, does not move."""
+    """Push everything by digest, then the tags; verify.
+
+    A tag that names what was announced, or is not ours, does not move.
+    """
     repo, uid = seen.spec.image_repo, seen.about.uid
     image = build([packed for _, packed in effect.layers], effect.tag)
     missing = await asyncio.to_thread(_missing, registry, repo, effect)
@@ -56,8 +59,7 @@ def _push(registry: Registry, repo: str, image: Image) -> None:
     """Push blobs, manifests, tags: whoever sees the tag finds everything behind it."""
     for blob in image.blobs:
         if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
-            msg = f"the registry took {pushed.found} for {pushed.expected}"
-            raise TypeError(msg)
+            raise TypeError(f"the registry took {pushed.found} for {pushed.expected}")
     tags = {named.digest: tag for tag, named in image.tags}
     for tag in (False, True):
         for document in image.manifests:
@@ -66,8 +68,9 @@ def _push(registry: Registry, repo: str, image: Image) -> None:
                 continue
             put = registry.put_manifest(repo, document.data, document.descriptor.media_type, name)
             if isinstance(put, Missing):
-                msg = f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed"
-                raise TypeError(msg)
+                raise TypeError(
+                    f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed"
+                )
 
 
 def _taken(seen: Seen, effect: PublishImage, by: str) -> Seen:

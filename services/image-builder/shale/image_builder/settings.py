@@ -1,6 +1,5 @@
 """What image-builder needs to know beside what every service does."""
 
-
 import msgspec
 
 

@@ -33,6 +33,7 @@ class StorageProvisioner:
 
     async def perform(self, effect: Never, seen: Seen, beat: Beat) -> Seen:
         """Do nothing: a folder that is there needs nothing made."""
+        del seen, beat
         raise TypeError(f"{self.card.name} was asked to perform {effect!r}")
 
     async def release(self, about: About, told: Told) -> Released:

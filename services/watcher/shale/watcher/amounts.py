@@ -1,5 +1,8 @@
 """Bytes for people, as the columns print them: `6.1/15.2Gi (40%)`."""
 
+_MOST = 1000
+"""Beyond three digits comes the next unit."""
+_ROUND = 100
 _UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
 
 
@@ -24,11 +27,11 @@ def progress(done: int, total: int) -> str:
 
 def _scaled(count: int) -> tuple[float, int]:
     value, unit = float(count), 0
-    while value >= 1000 and unit < len(_UNITS) - 1:
+    while value >= _MOST and unit < len(_UNITS) - 1:
         value, unit = value / 1024, unit + 1
     return value, unit
 
 
 def _number(value: float) -> str:
-    text = f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    text = f"{value:.1f}" if value < _ROUND else f"{value:.0f}"
     return text.removesuffix(".0")

@@ -1,11 +1,11 @@
 """What is to be told of an object as it stands: a pure function between two doors."""
 
+import msgspec
+
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone
-from shale.contracts.resources import FINALIZER, Object
+from shale.contracts.resources import FINALIZER, Object, Spec, Status
 from shale.contracts.resources.modelversion import ModelVersionStatus
-
-import msgspec
 
 
 class AddFinalizer(msgspec.Struct, frozen=True):
@@ -14,7 +14,7 @@ class AddFinalizer(msgspec.Struct, frozen=True):
     finalizers: tuple[str, ...]
 
 
-Step = AddFinalizer | Declared | Gone
+Step = AddFinalizer | Declared[Spec, Status] | Gone
 
 
 def about(obj: Object) -> About:

@@ -4,7 +4,7 @@ One entry per object, the newest only, kept until its step is through; retried w
 """
 
 import asyncio
-import datetime
+import datetime as dt
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -145,7 +145,10 @@ class Announcer:
                     self._told[obj.metadata.uid] = said
 
     async def _fold(self, key: Key) -> None:
-        """Write a Model's status as its versions in the cache have it; another writer's change comes back as a change."""
+        """Write a Model's status as its versions in the cache have it.
+
+        Another writer's change comes back as a change.
+        """
         _, namespace, name = key
         model = self.objects.get(("model", namespace, name))
         if not isinstance(model, Model) or model.metadata.deletion_timestamp:
@@ -155,7 +158,7 @@ class Announcer:
             for one in self.objects.values()
             if isinstance(one, ModelVersion) and (one.metadata.namespace, one.spec.model_name) == (namespace, name)
         ]
-        now = datetime.datetime.fromtimestamp(self.plane.now(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = dt.datetime.fromtimestamp(self.plane.now(), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = catalogue(model, versions, now)
         if status != model.status:
             await self.resources.apply_status(model, status)
@@ -168,5 +171,3 @@ def _key(obj: Object) -> Key:
 def _catalogue(obj: Object) -> Key:
     name = obj.spec.model_name if isinstance(obj, ModelVersion) else obj.metadata.name
     return "catalogue", obj.metadata.namespace, name
-
-

@@ -1,4 +1,7 @@
-"""What the rest of the house knows of the watcher: announce stands between two doors, the others are cards like any other."""
+"""What the rest of the house knows of the watcher.
+
+Announce stands between two doors, the others are cards like any other.
+"""
 
 from shale.contracts.facts import (
     Declared,

@@ -1,4 +1,7 @@
-"""What a Model's versions amount to: pure, folded over the watcher's own cache (a fact's subject does not say its model)."""
+"""What a Model's versions amount to.
+
+Pure, folded over the watcher's own cache (a fact's subject does not say its model).
+"""
 
 from collections.abc import Iterable
 
@@ -15,8 +18,12 @@ def catalogue(model: Model, versions: Iterable[ModelVersion], now: str) -> Model
 
     Versions are ordered by (creationTimestamp, name): two of the same second go by name.
     """
-    mine = sorted(versions, key=lambda version: (version.metadata.creation_timestamp, version.metadata.name), reverse=True)
-    latest = next((version for version in mine if version.status.digest and not version.metadata.deletion_timestamp), None)
+    mine = sorted(
+        versions, key=lambda version: (version.metadata.creation_timestamp, version.metadata.name), reverse=True
+    )
+    latest = next(
+        (version for version in mine if version.status.digest and not version.metadata.deletion_timestamp), None
+    )
     generation = model.metadata.generation
     says = ready("Listed", f"{len(mine)} versions" if len(mine) != 1 else "1 version")
     return ModelStatus(

@@ -23,7 +23,10 @@ class DropFinalizer(msgspec.Struct, frozen=True):
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
-    """Once gone and held by nobody: let go of the object, then of what was said of it. What is `Gone` stays, and blocks late holds."""
+    """Once gone and held by nobody: let go of the object, then of what was said of it.
+
+    What is `Gone` stays, and blocks late holds.
+    """
     del trigger
     if seen.stale:
         return Do(Look())

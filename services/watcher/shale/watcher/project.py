@@ -93,7 +93,10 @@ def _storage(told: Told) -> tuple[Says, ...]:
 
 
 def _worst(told: Told) -> Progressed | None:
-    """Return the reading that a person should know of first: what stalls, else what retries; none of parts that are done."""
+    """Return the reading that a person should know of first: what stalls, else what retries.
+
+    None of parts that are done.
+    """
     ended = {f"builder-sync.{fact.part}" for fact in told.all(LayerPacked)}
     open_ = [reading for reading in told.readings if reading.part not in ended]
     if told.one(StorageReady) is not None:
@@ -127,7 +130,9 @@ def _sums(told: Told) -> _Sums:
     if plan is None or built is not None:
         return _Sums(blobs, blobs, blobs, blobs - reused, reused)
     waiting = {layer.part: layer.size for layer in plan.layers if layer.part not in packed}
-    moved = {reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in told.readings}
+    moved = {
+        reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in told.readings
+    }
     done = sum(min(size, moved.get(part, 0)) for part, size in waiting.items())
     return _Sums(blobs + sum(waiting.values()), blobs + done, blobs, blobs - reused, reused)
 

@@ -1,6 +1,6 @@
 """The scribe: the one writer of a version's status."""
 
-import datetime
+import datetime as dt
 
 import msgspec
 
@@ -36,7 +36,10 @@ class ApplyStatus(msgspec.Struct, frozen=True):
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
-    """Write the status that the facts amount to; leave nothing said of what is gone, or of generations that are outlived."""
+    """Write the status that the facts amount to.
+
+    Leave nothing said of what is gone, or of generations that are outlived.
+    """
     del trigger
     told, obj = seen.told, seen.object
     if seen.stale:
@@ -65,7 +68,9 @@ def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> boo
     """Whether nothing but numbers moved."""
     if before.phase != after.phase or before.observed_generation != after.observed_generation:
         return False
-    return [(c.type, c.status, c.reason) for c in before.conditions] == [(c.type, c.status, c.reason) for c in after.conditions]
+    return [(c.type, c.status, c.reason) for c in before.conditions] == [
+        (c.type, c.status, c.reason) for c in after.conditions
+    ]
 
 
 def _step(before: ModelVersionStatus, after: ModelVersionStatus) -> float:
@@ -82,7 +87,7 @@ def _outlived(told: Told, status: ModelVersionStatus) -> int | None:
 
 
 def _rfc3339(now: float) -> str:
-    return datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Scribe:
@@ -99,10 +104,10 @@ class Scribe:
         del trigger
         about = told.about
         obj = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
-        mine = isinstance(obj, ModelVersion) and obj.metadata.uid == about.uid
-        if not mine or told.gone:
+        if not isinstance(obj, ModelVersion) or obj.metadata.uid != about.uid or told.gone:
             self._written.pop(about.uid, None)
-        return Seen(told, obj if mine else None, self._written.get(about.uid, 0))
+        mine = obj if isinstance(obj, ModelVersion) and obj.metadata.uid == about.uid else None
+        return Seen(told, mine, self._written.get(about.uid, 0))
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
         """Return the next step."""

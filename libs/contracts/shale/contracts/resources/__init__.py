@@ -1,4 +1,7 @@
-"""The kinds that users declare, one module each, and what the rest of the house needs to know of every kind, as data."""
+"""The kinds that users declare, one module each, and what the rest of the house needs to know of every kind.
+
+As data.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

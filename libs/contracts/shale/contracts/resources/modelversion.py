@@ -120,7 +120,8 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
             "imageRepo must be a repository without tag or digest, such as registry.example/models/resnet",
         ),
         Rule(
-            "!has(self.imageTag) || self.imageTag == '' || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,117}$')",
+            "!has(self.imageTag) || self.imageTag == ''"
+            " || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,117}$')",
             "imageTag must be an OCI tag of at most 118 characters: letters, digits, '.', '_' and '-'",
         ),
         Rule(

@@ -1,9 +1,10 @@
 """A key-value bucket: compare-and-set by revision, with a time to live per key, listing and watching."""
+
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 import nats.errors
@@ -16,6 +17,8 @@ from shale.runtime.bus.connection import FENCE, TTL, Bus
 
 _OPERATION = "KV-Operation"
 RETRY = 0.25
+LOOK_EVERY = 10
+"""Quiet seconds after which it is asked whether the consumer is still there: one that is lost says nothing."""
 
 log = logging.getLogger("shale.bus")
 
@@ -30,7 +33,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """One JetStream key-value bucket, spoken to by its stream: nats-py's own cannot renew a key's time to live (nats-findings 1.1)."""
+    """One JetStream key-value bucket, spoken to by its stream.
+
+    Nats-py's own cannot renew a key's time to live (nats-findings 1.1).
+    """
 
     def __init__(self, bus: Bus, name: str) -> None:
         self.bus = bus
@@ -71,7 +77,7 @@ class Bucket:
                 break
         return [entry for entry in entries.values() if not entry.deleted], int(info["state"]["last_seq"])
 
-    async def watch(self, prefix: str, after: int) -> AsyncIterator[Entry]:
+    async def watch(self, prefix: str, after: int) -> AsyncGenerator[Entry]:
         """Yield every change under `prefix.` of a revision above `after`, in order, without end. Raises Transient.
 
         An ephemeral consumer that is lost with its server is made again from the last revision seen.
@@ -86,10 +92,17 @@ class Bucket:
 
     async def _batches(
         self, prefix: str, policy: api.DeliverPolicy, start: int | None
-    ) -> AsyncIterator[list[tuple[Entry, int]]]:
-        """Yield (entry, how many follow) in batches, an empty one after a quiet second; end when the consumer is lost."""
+    ) -> AsyncGenerator[list[tuple[Entry, int]]]:
+        """Yield (entry, how many follow) in batches, an empty one after a quiet second.
+
+        End when the consumer is lost.
+        """
         config = api.ConsumerConfig(
-            deliver_policy=policy, opt_start_seq=start, ack_policy=api.AckPolicy.NONE, inactive_threshold=30, mem_storage=True
+            deliver_policy=policy,
+            opt_start_seq=start,
+            ack_policy=api.AckPolicy.NONE,
+            inactive_threshold=30,
+            mem_storage=True,
         )
         try:
             sub = await self.bus.stream.pull_subscribe(f"{self._prefix}{prefix}.>", stream=self._stream, config=config)
@@ -106,7 +119,7 @@ class Bucket:
                     quiet = 0
                 except (TimeoutError, nats.errors.TimeoutError):
                     messages, quiet = [], quiet + 1
-                if quiet % 10 == 9:
+                if quiet % LOOK_EVERY == LOOK_EVERY - 1:
                     await sub.consumer_info()
                 yield [(self._from(message), message.metadata.num_pending) for message in messages]
         except nats.errors.Error as error:
@@ -115,7 +128,8 @@ class Bucket:
             await sub.unsubscribe()
 
     def _from(self, message: Msg) -> Entry:
-        return self._entry(message.subject, message.data, message.metadata.sequence.stream, message.headers)
+        headers: dict[str, str] | None = message.headers
+        return self._entry(message.subject, message.data, message.metadata.sequence.stream, headers)
 
     async def _last(self, key: str) -> Entry | None:
         try:
@@ -126,7 +140,9 @@ class Bucket:
             raise Transient(f"reading {self.name}/{key}: {type(error).__name__} {error}") from error
         return self._entry(message.subject or "", message.data or b"", message.seq or 0, message.headers)
 
-    async def _put(self, key: str, value: bytes, revision: int, ttl: float | None, extra: dict[str, str] | None = None) -> int | None:
+    async def _put(
+        self, key: str, value: bytes, revision: int, ttl: float | None, extra: dict[str, str] | None = None
+    ) -> int | None:
         headers = {FENCE: str(revision), **(extra or {})}
         if ttl is not None:
             headers[TTL] = str(max(1, round(ttl)))
@@ -134,5 +150,7 @@ class Bucket:
         return ack.seq if ack else None
 
     def _entry(self, subject: str, value: bytes, revision: int, headers: dict[str, str] | None) -> Entry:
-        deleted = (headers or {}).get(_OPERATION) in {"DEL", "PURGE"} or (headers or {}).get("Nats-Marker-Reason") is not None
+        deleted = (headers or {}).get(_OPERATION) in {"DEL", "PURGE"} or (headers or {}).get(
+            "Nats-Marker-Reason"
+        ) is not None
         return Entry(subject.removeprefix(self._prefix), value, revision, deleted)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,11 +28,14 @@ log = logging.getLogger("shale.bus")
 
 
 class Bus:
-    """A connection and its JetStream context: acked publishes and API requests, with foreign errors turned into ours."""
+    """A connection and its JetStream context.
+
+    Acked publishes and API requests, with foreign errors turned into ours.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.stream: JetStreamContext = client.jetstream(timeout=TIMEOUT)
+        self.stream: JetStreamContext = client.jetstream(timeout=TIMEOUT)  # pyright: ignore[reportUnknownMemberType]
 
     @property
     def is_connected(self) -> bool:
@@ -40,7 +43,10 @@ class Bus:
         return self.client.is_connected
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> PubAck | None:
-        """Publish and wait for the stream's word; None when its fence or its limit per subject refused. Raises Transient."""
+        """Publish and wait for the stream's word; None when its fence or its limit per subject refused.
+
+        Raises Transient.
+        """
         try:
             ack = await self.stream.publish(subject, payload, timeout=TIMEOUT, headers=headers)
         except js_errors.APIError as error:
@@ -50,8 +56,7 @@ class Bus:
         except (TimeoutError, nats.errors.Error) as error:
             raise Transient(f"publishing {subject}: {type(error).__name__} {error}") from error
         if ack.duplicate:
-            msg = f"the server dropped {subject} as a duplicate: no message of ours has a Nats-Msg-Id"
-            raise RuntimeError(msg)
+            raise RuntimeError(f"the server dropped {subject} as a duplicate: no message of ours has a Nats-Msg-Id")
         return ack
 
     async def api(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -64,8 +69,10 @@ class Bus:
 
 
 @asynccontextmanager
-async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncIterator[Bus]:
-    """Connect for ever: reconnects without end, notices a half-open peer within 15 s, ends the process when closed for good.
+async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerator[Bus]:
+    """Connect for ever.
+
+    Reconnects without end, notices a half-open peer within 15 s, ends the process when closed for good.
 
     Raises Transient when the server is not there within TIMEOUT.
     """
@@ -80,7 +87,7 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncIterator
 
     closing = asyncio.Event()
     try:
-        client = await nats.connect(
+        client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
             url,
             name=name,
             inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
@@ -94,7 +101,9 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncIterator
             closed_cb=on_closed,
         )
     except (OSError, TimeoutError, nats.errors.Error) as error:
-        raise Transient(f"NATS at {url}: {error or type(error).__name__}. Start it with `shale up`, or set SHALE_NATS_URL") from error
+        raise Transient(
+            f"NATS at {url}: {error or type(error).__name__}. Start it with `shale up`, or set SHALE_NATS_URL"
+        ) from error
     try:
         yield Bus(client)
     finally:

@@ -7,7 +7,10 @@ from shale.runtime.bus.connection import FENCE, Bus
 
 
 async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
-    """Copy a message to the dead letters (once per sequence of its stream). Raises Transient: the copy comes before the end."""
+    """Copy a message to the dead letters (once per sequence of its stream). Raises Transient.
+
+    The copy comes before the end.
+    """
     meta = message.metadata
     headers = {
         FENCE: "0",
@@ -21,7 +24,10 @@ async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
 
 
 async def bury_undecodable(bus: Bus, message: Msg, service: str, why: str) -> None:
-    """Bury what cannot be decoded; a fact is deleted too, by its sequence: else its fence would refuse the true one for ever."""
+    """Bury what cannot be decoded; a fact is deleted too, by its sequence.
+
+    Else its fence would refuse the true one for ever.
+    """
     await bury(bus, message, service, f"cannot be decoded: {why}")
     if message.metadata.stream == FACTS.name:
         await bus.api(f"STREAM.MSG.DELETE.{FACTS.name}", {"seq": message.metadata.sequence.stream})

@@ -1,13 +1,14 @@
-"""Where a service's messages wait and are worked on: coalesced per object, settled serially per object, all of them heartbeaten.
+"""Where a service's messages wait and are worked on.
 
-A wake-up is a key (the uid) with letters; letters that come while their key is in hand wait and are settled together afterwards.
-For a job the key is its subject: one worker packs many layers of one object at a time.
+Coalesced per object, settled serially per object, all of them heartbeaten.
+
+A wake-up is a key (the uid) with letters; letters that come while their key is in hand wait and are settled together
+afterwards. For a job the key is its subject: one worker packs many layers of one object at a time.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict
-from typing import cast
 
 import msgspec
 import nats.errors
@@ -18,7 +19,7 @@ from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Gone
-from shale.contracts.jobs import JOBS, Job
+from shale.contracts.jobs import JOBS
 from shale.runtime.beat import Cause
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.dead import bury, bury_undecodable
@@ -145,7 +146,9 @@ class Desk:
         try:
             await message.in_progress()
         except (nats.errors.Error, TimeoutError) as error:
-            log.warning("heartbeat failed: another worker may take it", extra={"subject": message.subject, "error": str(error)})
+            log.warning(
+                "heartbeat failed: another worker may take it", extra={"subject": message.subject, "error": str(error)}
+            )
 
     async def _pulse(self, case: Case) -> None:
         try:
@@ -154,7 +157,10 @@ class Desk:
             log.warning("progress not told", extra={"error": str(error)})
 
     async def hear(self, message: Msg) -> None:
-        """Stop the work on what is gone or has a newer wish: a plain subscription brings this, so that nobody packs for nothing."""
+        """Stop the work on what is gone or has a newer wish.
+
+        A plain subscription brings this, so that nobody packs for nothing.
+        """
         try:
             fact = unwrap(message.data)[1]
         except ValueError:
@@ -196,9 +202,8 @@ def _trigger(message: Msg) -> Trigger:
     decoded = unwrap(message.data)[1]
     if stream == streams.JOBS.name:
         if not isinstance(decoded, JOBS):
-            msg = f"{message.subject} holds no job known here"
-            raise ValueError(msg)
-        return cast("Job", decoded)
+            raise ValueError(f"{message.subject} holds no job known here")
+        return decoded
     about = subjects.place(message.subject).about if decoded is None else decoded.about
     return Woken(about, message.metadata.sequence.stream if stream == streams.FACTS.name else 0)
 

@@ -1,4 +1,7 @@
-"""From a durable consumer to the desk: fetch as much as there is room for, and come back after anything that passes by itself."""
+"""From a durable consumer to the desk.
+
+Fetch as much as there is room for, and come back after anything that passes by itself.
+"""
 
 import asyncio
 import logging
@@ -26,7 +29,10 @@ async def _bind(bus: Bus, consumer: Consumer) -> JetStreamContext.PullSubscripti
 
 
 async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event) -> None:
-    """Feed the desk from one consumer until `drain` is set. A consumer that is not there is bound again with back-off, for ever."""
+    """Feed the desk from one consumer until `drain` is set.
+
+    A consumer that is not there is bound again with back-off, for ever.
+    """
     failures = 0
     jobs = consumer.stream == streams.JOBS.name
     sub: JetStreamContext.PullSubscription | None = None
@@ -37,7 +43,10 @@ async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event)
             await desk.put(messages)
             failures = 0
         except (TimeoutError, nats.errors.Error, ConnectionError) as error:
-            log.warning("consumer", extra={"consumer": f"{consumer.stream}/{consumer.name}", "error": f"{type(error).__name__} {error}"})
+            log.warning(
+                "consumer",
+                extra={"consumer": f"{consumer.stream}/{consumer.name}", "error": f"{type(error).__name__} {error}"},
+            )
             sub = None
             await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
             failures += 1
@@ -54,9 +63,12 @@ async def _fetch(sub: JetStreamContext.PullSubscription, room: int) -> list[Msg]
 
 
 async def run_service(bus: Bus, desk: Desk, service: Service, drain: asyncio.Event) -> None:
-    """Feed one service's desk from all its consumers until `drain` is set; who takes jobs hears at once what is over."""
+    """Feed one service's desk from all its consumers until `drain` is set.
+
+    Who takes jobs hears at once what is over.
+    """
     ears = [subjects.heard("*", Declared), subjects.heard("", Gone)] if service.card.takes else []
-    subs = [await bus.client.subscribe(subject, cb=desk.hear) for subject in ears]
+    subs = [await bus.client.subscribe(subject, cb=desk.hear) for subject in ears]  # pyright: ignore[reportUnknownMemberType]
     pulse = asyncio.create_task(desk.beat())
     try:
         async with asyncio.TaskGroup() as group:

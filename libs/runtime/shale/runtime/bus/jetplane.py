@@ -1,6 +1,9 @@
-"""The plane over JetStream: facts are fenced, jobs are asked once, readings have one writer, ticks replace one another."""
+"""The plane over JetStream.
 
-import datetime
+Facts are fenced, jobs are asked once, readings have one writer, ticks replace one another.
+"""
+
+import datetime as dt
 import math
 import time
 from collections import OrderedDict
@@ -53,7 +56,10 @@ class JetPlane:
         return ack.seq if ack else 0
 
     async def hold(self, held: Held) -> int | None:
-        """Publish `Held`, fenced by the end of its uid: its own subject is guarded by the stream's limit per subject."""
+        """Publish `Held`, fenced by the end of its uid.
+
+        Its own subject is guarded by the stream's limit per subject.
+        """
         gone = subjects.of_gone(held.about.uid)
         headers = {**_HEADERS, FENCE: "0", FENCE_SUBJECT: gone}
         ack = await self.bus.publish(subjects.of_fact(held), wrap(held, self.service, self.now()), headers)
@@ -75,7 +81,10 @@ class JetPlane:
         await self._purge(streams.JOBS.name, subjects.pending(about))
 
     async def forget(self, about: About, before: int | None) -> None:
-        """Purge facts, readings and jobs of a uid, or of those of its generations that are below `before` and hold something."""
+        """Purge facts, readings and jobs of a uid.
+
+        Or of those of its generations that are below `before` and hold something.
+        """
         for stream, plane in ((streams.JOBS.name, "job"), (streams.NOW.name, "now"), (streams.FACTS.name, "fact")):
             for chosen in await self._chosen(stream, plane, about, before):
                 await self._purge(stream, chosen)
@@ -99,7 +108,7 @@ class JetPlane:
         known = self._armed.get(tick, 0)
         if self.now() < known <= at:
             return
-        when = datetime.datetime.fromtimestamp(math.ceil(at), datetime.UTC)
+        when = dt.datetime.fromtimestamp(math.ceil(at), dt.UTC)
         headers = {"Nats-Schedule": f"@at {when:%Y-%m-%dT%H:%M:%SZ}", "Nats-Schedule-Target": tick}
         await self.bus.publish(subjects.armed(tick), msgspec.json.encode(about), headers)
         self._armed[tick] = at

@@ -21,7 +21,10 @@ class Lease:
         self.leads = False
 
     async def lead(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-        """Stand by until the lease is free, run `work` while it is held, and again; until `stop` is set. `work` must end when cancelled."""
+        """Stand by until the lease is free, run `work` while it is held, and again; until `stop` is set.
+
+        `work` must end when cancelled.
+        """
         while not stop.is_set():
             revision = await self._take()
             if revision is not None:
@@ -42,7 +45,11 @@ class Lease:
         try:
             held: int | None = revision
             while held is not None and not task.done() and not stop.is_set():
-                await asyncio.wait([task, asyncio.ensure_future(stop.wait())], timeout=self.ttl / 3, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    [task, asyncio.ensure_future(stop.wait())],
+                    timeout=self.ttl / 3,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
                 revision, held = held, await self._renew(held)
         finally:
             self.leads = False

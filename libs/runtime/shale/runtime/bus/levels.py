@@ -28,16 +28,19 @@ class Level(msgspec.Struct, frozen=True):
 
 
 async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
-    """Return the last message of each subject under `filters`. Undecodable ones are skipped and logged. Raises Transient."""
+    """Return the last message of each subject under `filters`. Undecodable ones are skipped and logged.
+
+    Raises Transient.
+    """
     inbox = bus.client.new_inbox()
-    sub = await bus.client.subscribe(inbox)
+    sub = await bus.client.subscribe(inbox)  # pyright: ignore[reportUnknownMemberType]
     try:
         request = json.dumps({"multi_last": list(filters)}).encode()
         await bus.client.publish(f"$JS.API.DIRECT.GET.{stream}", request, reply=inbox)
         said: list[Said] = []
         while True:
             message = await sub.next_msg(timeout=TIMEOUT)
-            headers = cast("dict[str, str]", message.headers or {})
+            headers: dict[str, str] = message.headers or {}
             status = headers.get("Status")
             if status == "204":
                 return Level(tuple(said), int(headers.get("Nats-UpTo-Sequence", 0)))
@@ -65,8 +68,8 @@ def _decode(message: Msg, headers: dict[str, str]) -> Said | None:
 async def read_fresh(bus: Bus, stream: str, filters: Sequence[str], sequence: int) -> Level | None:
     """Return a level that is not older than `sequence`; None when that message was purged since.
 
-    On R3 a follower may answer behind the message that woke us (2 of 300 under load): read again after 50 ms; after the third, ask the
-    leader for that very message.
+    On R3 a follower may answer behind the message that woke us (2 of 300 under load): read again after 50 ms; after
+    the third, ask the leader for that very message.
     """
     for _ in range(3):
         level = await read(bus, stream, filters)

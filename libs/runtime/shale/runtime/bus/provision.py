@@ -1,4 +1,7 @@
-"""`shale init`: streams, buckets and consumers, created and upgraded from the data in contracts and the services' cards."""
+"""`shale init`.
+
+Streams, buckets and consumers, created and upgraded from the data in contracts and the services' cards.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -40,8 +43,12 @@ def consumers(card: Card) -> tuple[Consumer, ...]:
     return tuple(Consumer(stream, card.name, filters) for stream, filters in wanted if filters)
 
 
-async def provision(bus: Bus, cards: Iterable[Card], *, ack_wait: float = 30, replicas: int = 1, most: int = -1) -> list[str]:
-    """Create or upgrade everything; return what was made or changed, one line each. Raises Transient with the server's word.
+async def provision(
+    bus: Bus, cards: Iterable[Card], *, ack_wait: float = 30, replicas: int = 1, most: int = -1
+) -> list[str]:
+    """Create or upgrade everything; return what was made or changed, one line each.
+
+    Raises Transient with the server's word.
 
     `ack_wait` in seconds; `most` bounds the bytes of any one stream, for a laptop's disk.
     """
@@ -82,7 +89,12 @@ def _bucket(bucket: streams.Bucket, replicas: int, most: int) -> dict[str, Any]:
         ttl=True,
         why=bucket.why,
     )
-    return {**_config(as_stream, replicas, most), "discard": "new", "discard_new_per_subject": False, "allow_rollup_hdrs": True}
+    return {
+        **_config(as_stream, replicas, most),
+        "discard": "new",
+        "discard_new_per_subject": False,
+        "allow_rollup_hdrs": True,
+    }
 
 
 async def _stream(bus: Bus, config: dict[str, Any]) -> str:
@@ -92,7 +104,9 @@ async def _stream(bus: Bus, config: dict[str, Any]) -> str:
         return "" if made.get("did_create") is False else f"stream {config['name']}"
     changed = await bus.api(f"STREAM.UPDATE.{config['name']}", wanted)
     if "error" in changed:
-        raise Transient(f"stream {config['name']}: {changed['error'].get('description')}. Is nats-server 2.12 or newer, with -js?")
+        raise Transient(
+            f"stream {config['name']}: {changed['error'].get('description')}. Is nats-server 2.12 or newer, with -js?"
+        )
     return f"stream {config['name']} (changed)"
 
 
@@ -107,7 +121,9 @@ async def _consumer(bus: Bus, consumer: Consumer, ack_wait: float) -> str:
         "max_deliver": -1,
         "max_ack_pending": -1,
     }
-    answer = await bus.api(f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}", {"stream_name": consumer.stream, "config": config})
+    answer = await bus.api(
+        f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}", {"stream_name": consumer.stream, "config": config}
+    )
     if "error" in answer:
         raise Transient(f"consumer {consumer.stream}/{consumer.name}: {answer['error'].get('description')}")
     return f"consumer {consumer.stream}/{consumer.name}"
