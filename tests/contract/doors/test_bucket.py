@@ -10,7 +10,7 @@ from shale.testkit.asking import SOON, take
 
 
 def said(entry: Entry | None) -> tuple[str, bytes, int, bool] | None:
-    return entry and (entry.key, entry.value, entry.revision, entry.deleted)
+    return None if entry is None else (entry.key, entry.value, entry.revision, entry.deleted)
 
 
 async def revision(bucket: Bucket, key: str, value: bytes = b"x") -> int:

@@ -53,7 +53,7 @@ class World:
         about = About("modelversion", "team", "mv-1", "uid", 1)
         return [PackLayer(about, layer.part, URI, REPO, layer, include, exclude) for layer in layers]
 
-    def pack(self, job, progress=list[int]().append):
+    def pack(self, job, progress=print):
         return pack_layer(job, self.source, self.registry, progress)
 
     def files(self):

@@ -1,4 +1,4 @@
-"""AsyncAPI 3.0: which subjects there are, what is said on them, and by which service; from the examples and the cards."""
+"""AsyncAPI 3.0: which subjects there are, what is said on them, and by whom; from the examples and the cards."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from shale.blueprint.schemas import brief, struct_of
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import CONTENT_TYPE, Envelope, Message, type_of
 from shale.contracts.facts import READINGS, Gone
-from shale.contracts.jobs import JOBS
+from shale.contracts.jobs import JOBS, Job
 from shale.runtime.service import Card
 
 Page = dict[str, Any]
@@ -21,7 +21,7 @@ PARAMETERS = {
     "name": "The name of the object.",
     "uid": "The uid of the object: a namesake made later has another.",
     "generation": "The generation of its spec, from 1; 0 speaks of the object as a whole.",
-    "part": "What of the object: a layer, a service, `<kind>~<name>`; a reading's may be two tokens, `<service>.<part>`.",
+    "part": "What of the object: a layer, a service, `<kind>~<name>`; a reading's: `<service>[.<part>]`.",
 }
 
 
@@ -32,7 +32,7 @@ def asyncapi(services: Services) -> Page:
         "info": {
             "title": "Shale",
             "version": "1",
-            "description": "Facts and jobs are the only language between the services of Shale, on NATS JetStream.\n"
+            "description": "Facts and jobs are the only language between the services of Shale, on NATS JetStream. "
             "A fact is past tense and for everyone; a job is imperative and for exactly one worker.",
             "x-jetstream-streams": [_described(stream) for stream in streams.STREAMS],
             "x-jetstream-buckets": [_described(bucket) for bucket in streams.BUCKETS],
@@ -66,7 +66,7 @@ def channel_of(kind: str, message: type[Any]) -> str:
 
 def address(example: Message) -> str:
     """Return the pattern of the subject on which messages like this one are said."""
-    subject = subjects.of_job(example) if isinstance(example, JOBS) else subjects.of_fact(example)
+    subject = subjects.of_job(example) if isinstance(example, Job) else subjects.of_fact(example)
     match subject.split("."):
         case ["shale", "gone", _]:
             return "shale.gone.{uid}"
@@ -85,7 +85,7 @@ def address(example: Message) -> str:
 def _channel(example: Message) -> Page:
     pattern = address(example)
     stream = (
-        streams.JOBS if isinstance(example, JOBS) else streams.NOW if isinstance(example, READINGS) else streams.FACTS
+        streams.JOBS if isinstance(example, Job) else streams.NOW if isinstance(example, READINGS) else streams.FACTS
     )
     return {
         "address": pattern,

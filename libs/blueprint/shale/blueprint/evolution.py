@@ -1,4 +1,4 @@
-"""What may change in a published message: fields with a default may be added, and nothing else (events.md, "The envelope").
+"""What may change in a published message: fields with a default are added, and nothing else (events.md, the envelope).
 
 Old readers must read new messages and new readers old ones, for the facts have no age. So nothing is removed, renamed,
 narrowed or required; and nothing is widened either: who was compiled with three values of a Literal refuses the fourth.
@@ -12,6 +12,7 @@ Schema = dict[str, Any]
 _WORDS = {"$comment", "$defs", "$schema", "description", "title"}
 """What says nothing about the bytes."""
 _MISSING = "nothing"
+_CURE = "keep it, and say the new thing in a new field"
 
 
 def breaks(old: Schema, new: Schema) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def _fields(old: Schema, new: Schema, where: str) -> Iterator[str]:
         if name in after:
             yield from _node(before[name], after[name], f"{where}.{name}")
         else:
-            yield f"{where}.{name} is gone: keep it, and say the new thing in a new field"
+            yield f"{where}.{name} is gone: {_CURE}"
     must, had_to = set(new.get("required", ())), set(old.get("required", ()))
     for name in sorted(must - had_to):
         yield f"{where}.{name} is required now, and old messages lack it: give it a default"
@@ -59,12 +60,12 @@ def _word(old: object, new: object, where: str, word: str) -> Iterator[str]:
     elif word == "anyOf" and isinstance(old, list) and isinstance(new, list):
         yield from _choices(cast("list[Schema]", old), cast("list[Schema]", new), where)
     elif old != new:
-        yield f"{where} had {word} {old}, and has {new}: keep it, and say the new thing in a new field"
+        yield f"{where} had {word} {old}, and has {new}: {_CURE}"
 
 
 def _choices(old: list[Schema], new: list[Schema], where: str) -> Iterator[str]:
     if len(old) != len(new):
-        yield f"{where} was one of {len(old)} types, and is one of {len(new)}: keep it, and say the new thing in a new field"
+        yield f"{where} was one of {len(old)} types, and is one of {len(new)}: {_CURE}"
         return
     for before, after in zip(old, new, strict=True):
         yield from _node(before, after, where)

@@ -1,4 +1,4 @@
-"""One message of every type that travels, filled in as on the road of one ModelVersion: the types' list, and the golden samples."""
+"""One message of every type that travels, as on the road of one ModelVersion: the list of types, and the samples."""
 
 import hashlib
 

@@ -35,7 +35,7 @@ def check(found: Plan) -> int:
 def write(root: Path, found: Plan, *, breaking: bool) -> int:
     """Print what differs, unless that would break who reads what was published."""
     if found.refused and not breaking:
-        cure = "nothing was written: give new fields defaults, or say a new fact beside the old one (--breaking: before any release)"
+        cure = "nothing was written: say a new fact beside the old one (--breaking: write it all the same)"
         return _complain([*found.refused, cure])
     apply(root, found)
     for path in found.pages:

@@ -16,8 +16,8 @@ def table(services: Mapping[str, tuple[Card, ...]]) -> str:
 
 def _row(service: str, card: Card) -> str:
     name = service if service == card.name else f"{service}: {card.name}"
-    wakes = _words((*card.hears, *card.reads), card.takes)
-    return f"| {name} | {wakes or 'the objects themselves'} | {card.does} | {_words(card.says, card.asks) or 'writes to the objects'} |"
+    wakes = _words((*card.hears, *card.reads), card.takes) or "the objects themselves"
+    return f"| {name} | {wakes} | {card.does} | {_words(card.says, card.asks) or 'writes to the objects'} |"
 
 
 def _words(facts: tuple[type[Any], ...], jobs: tuple[type[Any], ...]) -> str:

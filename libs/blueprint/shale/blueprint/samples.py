@@ -1,4 +1,4 @@
-"""Golden samples: what once travelled must be read for ever. A published sample is never changed; a new shape adds a new one."""
+"""Golden samples: what once travelled must be read for ever. None is changed; a new shape adds a new one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -7,7 +7,6 @@ import msgspec
 
 from shale.blueprint.examples import EXAMPLES
 from shale.contracts.envelope import Message, unwrap, wrap
-from shale.contracts.jobs import JOBS
 
 _NOW = 1_795_176_000.0
 """2026-11-20T12:00:00Z: every sample was said then."""
@@ -15,8 +14,7 @@ _NOW = 1_795_176_000.0
 
 def encoded(message: Message) -> str:
     """Return a message as it travels, indented for people."""
-    source = "image-builder" if isinstance(message, JOBS) else "shale"
-    return pretty(wrap(message, source, _NOW, seq=7))
+    return pretty(wrap(message, "sample", _NOW, seq=7))
 
 
 def pretty(encoded_message: bytes) -> str:
@@ -25,7 +23,7 @@ def pretty(encoded_message: bytes) -> str:
 
 
 def added(committed: Mapping[str, str]) -> dict[str, str]:
-    """Return the samples that are wanting, by file name: types without one, and types that are encoded otherwise by now."""
+    """Return the samples that are wanting, by file name: of types without one, or encoded otherwise by now."""
     new: dict[str, str] = {}
     for type_, message in EXAMPLES.items():
         text, mine = encoded(message), {name: said for name, said in committed.items() if type_in(name) == type_}
@@ -35,7 +33,7 @@ def added(committed: Mapping[str, str]) -> dict[str, str]:
 
 
 def type_in(name: str) -> str:
-    """Return the type that a sample's file name tells: `<type>.json`, later ones `<type>.2.json`, `<type>.3.json`, ..."""
+    """Return the type that a sample's file name tells: `<type>.json`, later ones `<type>.2.json`, `<type>.3.json`."""
     stem = name.removesuffix(".json")
     base, _, number = stem.rpartition(".")
     return base if number.isdecimal() else stem

@@ -38,17 +38,19 @@ class _Refused(Exception):  # noqa: N818 (it never leaves this module)
 def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
     """Write what lies under `models/` in the tar to `folder`, without that prefix, and nothing else of the tar.
 
-    Later layers replace what earlier ones wrote. Times, owners and modes are ours to choose: 0644, 0755.
+    Later layers replace what earlier ones wrote; modes become 0644 or 0755. All blocks are taken, also those behind the tar,
+    so that a caller may hash them on their way.
     """
     paths: list[str] = []
     size = 0
-    stream = io.BufferedReader(_Blocks(iter(blocks)), BLOCK)
+    rest = iter(blocks)
     try:
-        with disk.passing(f"unpack into {folder}"), tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK) as tar:
+        with disk.passing(f"unpack into {folder}"), _opened(rest) as tar:
             for member in tar:
                 if path := _below(member.name):
                     size += _write(tar, member, folder, path)
                     paths += [] if member.isdir() else [path]
+            deque(rest, maxlen=0)
     except (tarfile.TarError, _Refused) as error:
         return Unsafe("UnsafeLayer", f"the layer is refused: {error}")
     except OSError as error:
@@ -56,6 +58,22 @@ def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
             raise
         return Unsafe("UnsafeLayer", f"the layer is refused: a name is too long for this disk: {error.filename!r}")
     return Unpacked(tuple(paths), size)
+
+
+class _Member(tarfile.TarInfo):
+    """A header as strict as ours: none is skipped because it is damaged, none makes us hold more than a name's worth."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise _Refused(f"it is damaged or cut short: {error}") from error
+        if found.size < 0 or (found.type not in tarfile.SUPPORTED_TYPES and found.size > _LONGEST):
+            raise _Refused(f"{found.name!r} claims {found.size} bytes")
+        return found
 
 
 class _Blocks(io.RawIOBase):

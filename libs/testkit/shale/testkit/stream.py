@@ -19,7 +19,7 @@ def matches(chosen: str, subject: str) -> bool:
     """Return whether a subject is under a filter: `*` stands for one token, `>` for the rest, which is at least one."""
     wanted, there = chosen.split("."), subject.split(".")
     for position, one in enumerate(wanted):
-        if token == ">":
+        if one == ">":
             return len(there) > position
         if position >= len(there) or one not in {"*", there[position]}:
             return False

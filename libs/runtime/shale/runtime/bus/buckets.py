@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from typing import cast
 
 import msgspec
 import nats.errors
@@ -128,8 +129,7 @@ class Bucket:
             await sub.unsubscribe()
 
     def _from(self, message: Msg) -> Entry:
-        headers: dict[str, str] | None = message.headers
-        return self._entry(message.subject, message.data, message.metadata.sequence.stream, headers)
+        return self._entry(message.subject, message.data, message.metadata.sequence.stream, message.headers)
 
     async def _last(self, key: str) -> Entry | None:
         try:
@@ -138,7 +138,8 @@ class Bucket:
             return None
         except (TimeoutError, nats.errors.Error) as error:
             raise Transient(f"reading {self.name}/{key}: {type(error).__name__} {error}") from error
-        return self._entry(message.subject or "", message.data or b"", message.seq or 0, message.headers)
+        headers = cast("dict[str, str] | None", message.headers)  # pyright: ignore[reportUnknownMemberType]
+        return self._entry(message.subject or "", message.data or b"", message.seq or 0, headers)
 
     async def _put(
         self, key: str, value: bytes, revision: int, ttl: float | None, extra: dict[str, str] | None = None

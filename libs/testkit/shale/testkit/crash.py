@@ -1,0 +1,93 @@
+"""The crash-anywhere driver, written once for every card: a run with power cuts must end where the calm run ends."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from shale.contracts.facts import Fact
+from shale.testkit.plane import SimBus, decoded
+from shale.testkit.world import Disorder, Scene, Town
+
+MOST_PER_PART = 2
+"""Cuts per trigger and part: the third attempt that dies is refused as WorkerLost, which is another law."""
+
+
+class Cuts:
+    """Power that fails after so many steps, then after so many more, and so on; never oftener than `most` per trigger."""
+
+    def __init__(self, gaps: Sequence[int], most: int = MOST_PER_PART) -> None:
+        self.made: list[str] = []
+        """What was in hand at each cut."""
+        self._gaps, self._most = list(gaps), most
+        self._suffered: dict[str, int] = {}
+
+    def fails(self, doing: Sequence[str]) -> bool:
+        """Return whether the power fails now; a cut that would hit one trigger too often is let pass."""
+        if not self._gaps:
+            return False
+        self._gaps[0] -= 1
+        if self._gaps[0] >= 0:
+            return False
+        self._gaps.pop(0)
+        if any(self._suffered.get(name, 0) >= self._most for name in doing):
+            return False
+        self._suffered |= {name: self._suffered.get(name, 0) + 1 for name in doing}
+        self.made.append(" and ".join(doing))
+        return True
+
+
+class End(msgspec.Struct, frozen=True):
+    """Where a run ended: facts by subject, what is still asked, what was given up, the services' own worlds."""
+
+    facts: dict[str, Any]
+    jobs: tuple[str, ...]
+    dead: tuple[tuple[str, str], ...]
+    world: Any
+
+
+def _as_told(fact: Fact) -> Any:  # noqa: ANN401 (anything that can be compared)
+    return fact
+
+
+def end_of(bus: SimBus, world: Any, modulo: Callable[[Fact], Any] = _as_told) -> End:  # noqa: ANN401
+    """Return where a town stands; `modulo` maps each fact to what must be equal of it (time is in no fact)."""
+    facts = {one.subject: decoded(one.data)[1] for one in bus.facts.under([">"])}
+    return End(
+        facts={subject: modulo(fact) for subject, fact in sorted(facts.items()) if isinstance(fact, Fact)},
+        jobs=tuple(sorted(one.subject for one in bus.jobs.under([">"]))),
+        dead=tuple(sorted(bus.dead)),
+        world=world,
+    )
+
+
+def ends(scene: Scene, disorder: Disorder, modulo: Callable[[Fact], Any] = _as_told) -> End:
+    """Run a town to quiescence and return where it ended. Raises NeverQuietError."""
+    town = Town(scene, disorder)
+    asyncio.run(town.run())
+    return end_of(town.bus, scene.world(), modulo)
+
+
+def assert_crash_proof(
+    make_scene: Callable[[], Scene],
+    cuts: Sequence[int],
+    seed: int = 0,
+    *,
+    zombies: int = 0,
+    modulo: Callable[[Fact], Any] = _as_told,
+) -> Cuts:
+    """Run a scene calmly, then with cuts in an order drawn from `seed`; both must end alike, with no job left.
+
+    `cuts` are numbers of steps, from one cut to the next. `make_scene` makes a fresh world at each call; what a service
+    keeps behind its doors survives the cuts, the service itself does not. Returns what was cut.
+    """
+    power = Cuts(cuts)
+    calm = ends(make_scene(), Disorder(), modulo)
+    cut = ends(make_scene(), Disorder(random.Random(seed).randrange, power, zombies=zombies), modulo)
+    assert calm.jobs == ()
+    assert cut == calm, (
+        f"cut at {power.made or 'nothing'} with {cuts=} {seed=}: it does not end where the calm run ends"
+    )
+    return power

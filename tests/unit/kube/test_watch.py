@@ -1,0 +1,131 @@
+"""What `changes` makes of a store that fails, expires and forgets."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from shale.contracts.errors import Transient
+from shale.contracts.resources import Kind
+from shale.kube.embedded import EmbeddedResources
+from shale.kube.resources import Change, Changed, Deleted, Expired, Listing
+from shale.kube.watch import CALM, LONGEST, Interrupted, Synced, changes
+from shale.testkit.asking import applied, take
+from shale.testkit.bucket import MemoryBucket
+from shale.testkit.samples import MODEL, model
+
+
+class Troubled(EmbeddedResources):
+    """A store whose next lists and watches go wrong as told: an error is raised, an Expired ends the watch."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryBucket())
+        self.lists: list[Transient] = []
+        self.watches: list[Transient | Expired] = []
+
+    async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
+        if self.lists:
+            raise self.lists.pop(0)
+        return await super().list(kind, namespace)
+
+    async def watch(self, kind: Kind, resource_version: str) -> AsyncGenerator[Change]:
+        if self.watches:
+            match self.watches.pop(0):
+                case Transient() as error:
+                    raise error
+                case Expired() as expired:
+                    yield expired
+                    return
+        async with aclosing(super().watch(kind, resource_version)) as calm:
+            async for change in calm:
+                yield change
+
+
+class Pauses(list[float]):
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def store() -> Troubled:
+    return Troubled()
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+def kinds(told: list[Any]) -> list[str]:
+    return [type(one).__name__ for one in told]
+
+
+async def test_an_expired_watch_is_a_new_list(store, pauses):
+    await applied(store, model("a"))
+    store.watches = [Expired("too old resource version: 596 (597)")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        told = await take(stream, 5)
+    assert kinds(told) == ["Changed", "Synced", "Interrupted", "Changed", "Synced"]
+    assert pauses == [CALM]
+
+
+async def test_a_store_that_is_away_is_asked_again_with_a_capped_back_off(store, pauses):
+    store.lists = [Transient("connection refused") for _ in range(8)]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        told = await take(stream, 9)
+    assert kinds(told) == ["Interrupted"] * 8 + ["Synced"]
+    assert told[0] == Interrupted("connection refused", CALM)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, LONGEST, LONGEST, LONGEST]
+
+
+async def test_after_a_list_the_back_off_begins_anew(store, pauses):
+    store.lists = [Transient("away"), Transient("away")]
+    store.watches = [Transient("cut"), Transient("cut")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        await take(stream, 7)
+    assert pauses == [0.1, 0.2, 0.1, 0.1]
+
+
+async def test_what_vanished_between_two_lists_is_told(store, pauses):
+    one, two = await applied(store, model("a", "one")), await applied(store, model("a", "two"))
+    store.watches = [Transient("cut")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        assert kinds(await take(stream, 4)) == ["Changed", "Changed", "Synced", "Interrupted"]
+        await store.delete(MODEL, "a", "one")
+        told = await take(stream, 3)
+    assert told[:2] == [Deleted(one), Changed(two)]
+    assert told[2] == Synced(MODEL, frozenset({two.metadata.uid}))
+
+
+async def test_a_namesake_that_came_between_two_lists_is_told_after_the_end_of_the_first(store, pauses):
+    old = await applied(store, model("a"))
+    store.watches = [Transient("cut")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        await take(stream, 3)
+        await store.delete(MODEL, "a", "resnet")
+        new = await applied(store, model("a"))
+        told = await take(stream, 2)
+    assert told == [Deleted(old), Changed(new)]
+
+
+async def test_what_was_told_gone_is_not_told_gone_again(store, pauses):
+    await applied(store, model("a"))
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        await take(stream, 2)
+        await store.delete(MODEL, "a", "resnet")
+        assert kinds(await take(stream, 1)) == ["Deleted"]
+        store.watches = []
+        await applied(store, model("a", "other"))
+        assert kinds(await take(stream, 1)) == ["Changed"]
+
+
+async def test_what_is_no_passing_trouble_comes_through(store, pauses):
+    class Broken(Troubled):
+        async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
+            raise ValueError(f"{kind.word}.a.b holds no object")
+
+    with pytest.raises(ValueError, match="holds no object"):
+        await anext(changes(Broken(), MODEL, pauses))
