@@ -41,7 +41,7 @@ def image(tmp_path_factory):
     (model / "latest.safetensors").symlink_to("model-00001-of-00002.safetensors")
     (model / "empty").chmod(0o755)
     registry, source = Layout(top / "registry"), open_source(URI, roots.parse(f"/models={top}/models"))
-    return top / "registry" / "localhost_5000" / "models" / "resnet", publish(registry, pack(registry, source))
+    return top / "registry" / "localhost+5000" / "models" / "resnet", publish(registry, pack(registry, source))
 
 
 def pack(registry, source):

@@ -1,4 +1,4 @@
-"""The rules of the kinds, as the embedded store asks them (tests/integration/test_cel_agreement.py: as a server does)."""
+"""The rules of the kinds, as the embedded store asks them."""
 
 from typing import Any
 

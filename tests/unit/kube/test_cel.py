@@ -25,7 +25,7 @@ def test_a_rule_is_asked_where_its_node_is():
 
 
 def test_a_rule_is_asked_of_every_entry_of_a_list_and_of_a_map():
-    assert cel.broken(WORLD, {"many": [{"n": 1}, {"n": 0}]}) == ["many.[1]: n must be positive"]
+    assert cel.broken(WORLD, {"many": [{"n": 1}, {"n": 0}]}) == ["many[1]: n must be positive"]
     assert cel.broken(WORLD, {"named": {"a": {"n": 1}, "b": {"n": 0}}}) == ["named.b: n must be positive"]
 
 

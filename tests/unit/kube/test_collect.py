@@ -96,6 +96,18 @@ async def test_the_calm_ends_are_what_they_should_be():
     assert ends["orphan"] == {**kept, **free}
 
 
+async def test_a_sweep_spares_who_was_let_go_while_it_looked():
+    bucket, store = await world()
+    bucket.left = 4
+    with pytest.raises(PowerCutError):
+        await store.delete(MODEL, NS, "resnet", cascade="orphan")
+    bucket.left = None
+    await store.collect()
+    left = await end(store)
+    assert {"plain", "held", "shared"} <= left.keys()
+    assert not any(deleting for deleting, _, _ in left.values())
+
+
 async def test_a_sweep_of_a_tidy_store_writes_nothing():
     _, store = await world()
     before = (await store.list(VERSION)).resource_version

@@ -1,6 +1,6 @@
 """From what a user wrote to what it is."""
 
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -39,10 +39,10 @@ def test_a_namespace_that_is_not_named_is_the_default_one():
 def test_what_an_object_prints_is_a_manifest_of_it():
     obj = built("team-a", labels={"a": "b"})
     assert manifests.of(obj)["apiVersion"] == "shale.dev/v1alpha1"
-    assert manifests.parse(manifests.of(obj)) == (MODEL, obj) or manifests.parse(manifests.of(obj)) is not None
-    kind, again = manifests.parse(manifests.of(obj))
-    assert kind is MODEL
-    assert again.metadata.labels == {"a": "b"}
+    parsed = manifests.parse(manifests.of(obj))
+    assert isinstance(parsed, tuple)
+    assert parsed[0] is MODEL
+    assert parsed[1].metadata.labels == {"a": "b"}
 
 
 def test_what_only_the_server_writes_is_left_out():
@@ -52,8 +52,9 @@ def test_what_only_the_server_writes_is_left_out():
 
 
 def test_words_that_yaml_reads_as_dates_or_numbers_are_what_kubectl_makes_of_them():
-    said = manifests.parse(version("team-a", spec={"createdBy": datetime.date(2026, 1, 2)}))
+    said = manifests.parse(version("team-a", spec={"createdBy": dt.date(2026, 1, 2)}))
     assert isinstance(said, tuple)
+    assert isinstance(said[1], ModelVersion)
     assert said[1].spec.created_by == "2026-01-02"
 
 

@@ -122,10 +122,9 @@ async def test_what_was_told_gone_is_not_told_gone_again(store, pauses):
         assert kinds(await take(stream, 1)) == ["Changed"]
 
 
-async def test_what_is_no_passing_trouble_comes_through(store, pauses):
-    class Broken(Troubled):
-        async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
-            raise ValueError(f"{kind.word}.a.b holds no object")
+async def test_what_is_no_passing_trouble_comes_through(pauses):
+    bucket = MemoryBucket()
+    await bucket.create("model.a.b", b"not an object")
 
     with pytest.raises(ValueError, match="holds no object"):
-        await anext(changes(Broken(), MODEL, pauses))
+        await anext(changes(EmbeddedResources(bucket), MODEL, pauses))

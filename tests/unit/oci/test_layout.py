@@ -42,7 +42,7 @@ def put(layout, tag, repo=REPO, **fields):
 
 def test_a_repository_is_an_image_layout_of_its_own(layout, tmp_path):
     found = put(layout, "v1")
-    folder = tmp_path / "localhost_5000" / "models" / "resnet"
+    folder = tmp_path / "localhost+5000" / "models" / "resnet"
     assert files(folder) == {
         "oci-layout",
         "index.json",
@@ -160,7 +160,7 @@ def test_a_blob_that_is_too_large_for_a_manifest_is_not_read(layout):
 
 def test_an_index_that_another_tool_wrote_is_read(layout, tmp_path):
     found = put(layout, "v1")
-    index = tmp_path / "localhost_5000/models/resnet/index.json"
+    index = tmp_path / "localhost+5000/models/resnet/index.json"
     entry = {"mediaType": found.media_type, "digest": found.digest, "size": found.size}
     index.write_text(json.dumps({"schemaVersion": 2, "annotations": {"a": "b"}, "manifests": [entry]}))
     assert layout.tags(REPO) == ()

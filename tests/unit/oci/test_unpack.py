@@ -152,9 +152,39 @@ def test_nothing_is_written_over_what_a_link_names(tmp_path):
     assert files(model) == {"x": b"theirs"}
 
 
+def test_all_bytes_are_taken_so_that_they_can_be_hashed_on_their_way(tmp_path):
+    data = pack({"x": b"y"}) + bytes(5 * 2**20)
+    hasher = digest.Hasher()
+
+    def hashed():
+        for block in cut(data, 2**20):
+            hasher.update(block)
+            yield block
+
+    assert unpack(hashed(), tmp_path) == Unpacked(("x",), 1)
+    assert hasher.digest == digest.of(data)
+
+
+def resized(data, at, field):
+    """Let the header at `at` claim another size."""
+    header = bytearray(data[at : at + 512])
+    header[124:136] = field
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return data[:at] + bytes(header) + data[at + 512 :]
+
+
+LONG_NAME = tar_of(member("models/" + "x" * 300, data=b"y"))
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        pytest.param(resized(pack({"x": b"y"}), 1024, b"\xff" * 12), id="a size below zero"),
+        pytest.param(resized(LONG_NAME, 0, b"%011o\0" % 2**32), id="a PAX header of 4 GiB"),
+        pytest.param(pack({"x": b"y" * 600})[:2600], id="a tar without its end"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(pack({"x": b"y"})[:1024] + b"?" * 512 + bytes(1024), id="a damaged header amid the tar"),
         pytest.param(b"no tar at all" * 100, id="other bytes"),
         pytest.param(pack({"x": b"y" * 5000})[:3000], id="a tar that ends in the middle of a file"),
     ],

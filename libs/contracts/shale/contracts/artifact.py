@@ -57,7 +57,7 @@ class Layer(msgspec.Struct, frozen=True, rename="camel"):
 class PackedLayer(msgspec.Struct, frozen=True, rename="camel"):
     """One layer as it lies in the registry: an uncompressed tar blob, so that digest and diffID are one.
 
-    `size` is the blob's, in bytes; `reused` says that no byte of it had to be sent.
+    `size` is the blob's, in bytes; `reused` says that no byte of it had to be sent; `count` is how many files it holds.
     """
 
     name: str
@@ -65,3 +65,4 @@ class PackedLayer(msgspec.Struct, frozen=True, rename="camel"):
     digest: str
     size: int
     reused: bool = False
+    count: int = 1

@@ -30,7 +30,8 @@ def _walk(schema: Schema, new: object, old: object | None, path: str) -> Iterato
             yield f"{path}: {rule['message']}" if path else rule["message"]
     for key, below, value in _children(schema, new):
         before: object | None = old.get(key) if isinstance(old, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        yield from _walk(below, value, before, f"{path}.{key}" if path else key)  # pyright: ignore[reportUnknownArgumentType]
+        at = key if not path or key.startswith("[") else f".{key}"
+        yield from _walk(below, value, before, path + at)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _children(schema: Schema, node: Any) -> Iterator[tuple[str, Schema, object]]:  # noqa: ANN401 (any JSON value)

@@ -36,19 +36,23 @@ class Collector:
         if marked is not None:
             await self.settle(marked)
 
-    async def settle(self, held: Held) -> None:
-        """Take a deleting object as far as it goes: its dependents by its finalizers, then itself."""
+    async def settle(self, held: Held, above: frozenset[str] = frozenset()) -> None:
+        """Take a deleting object as far as it goes: its dependents by its finalizers, then itself.
+
+        `above` are the uids that are being settled already: owners may stand in a ring.
+        """
+        above |= {_uid(held)}
         finalizers = held.record.metadata.finalizers
         if ORPHAN in finalizers:
             for dependent in await self._dependents(held):
                 await self._disown(dependent, held)
             await self._strip(held, ORPHAN)
         elif FOREGROUND in finalizers:
-            await self._delete_dependents(held)
+            await self._delete_dependents(held, above)
             if not any(_blocks(dependent, held) for dependent in await self._dependents(held)):
                 await self._strip(held, FOREGROUND)
         elif not finalizers:
-            await self._delete_dependents(held)
+            await self._delete_dependents(held, above)
             if await self._records.edit(held, _gone) is not None:
                 await self._bereave(held)
 
@@ -59,7 +63,7 @@ class Collector:
             if held.record.deleting:
                 await self.settle(held)
             elif await self._is_orphan(held):
-                await self.delete(held)
+                await self._doom(held)
                 swept += 1
         return swept
 
@@ -68,13 +72,24 @@ class Collector:
         if stripped is not None:
             await self.settle(stripped)
 
-    async def _delete_dependents(self, owner: Held) -> None:
+    async def _delete_dependents(self, owner: Held, above: frozenset[str]) -> None:
         for dependent in await self._dependents(owner):
             others = [ref for ref in dependent.record.metadata.owner_references if ref.uid != _uid(owner)]
             if any([await self._is_there(ref, dependent) for ref in others]):
                 await self._disown(dependent, owner)
-            elif not dependent.record.deleting:
-                await self.delete(dependent)
+            elif _uid(dependent) not in above:
+                await self._doom(dependent, above)
+
+    async def _doom(self, dependent: Held, above: frozenset[str] = frozenset()) -> None:
+        """Delete a dependent unless its owners are others by now: somebody may just be letting it go."""
+        refs = dependent.record.metadata.owner_references
+
+        def mark(record: Record) -> Record:
+            return _mark(record, "background", self._now()) if record.metadata.owner_references == refs else record
+
+        marked = await self._records.edit(dependent, mark)
+        if marked is not None and marked.record.deleting:
+            await self.settle(marked, above)
 
     async def _disown(self, dependent: Held, owner: Held) -> None:
         await self._records.edit(dependent, lambda record: _disowned(record, _uid(owner)))

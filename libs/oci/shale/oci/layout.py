@@ -1,6 +1,6 @@
 """The registry in a folder: one OCI image layout per repository, which skopeo, umoci and crane read as it lies there.
 
-<root>/<host, with _ for :>/<path>/{oci-layout, index.json, blobs/sha256/<hex>}
+<root>/<host, with + for :>/<path>/{oci-layout, index.json, blobs/sha256/<hex>}
 <root>/.uploads/<one per running upload>
 """
 

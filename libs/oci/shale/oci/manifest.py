@@ -180,8 +180,9 @@ def _model_pack(layers: Sequence[PackedLayer], config: Document, index: Document
 
 
 def _model_layer(layer: PackedLayer) -> Descriptor:
-    """Name the blob by its path in the tar, where tools that unpack it find the file; many small ones are `.`."""
-    media_type, path = (MODEL_WEIGHT_CONFIG, ".") if layer.role == "small" else (MODEL_WEIGHT, PREFIX + layer.name)
+    """Name the blob by its path in the tar, where tools that unpack it find the file; several files are `.`."""
+    media_type = MODEL_WEIGHT_CONFIG if layer.role == "small" else MODEL_WEIGHT
+    path = "." if layer.role == "small" or layer.count > 1 else PREFIX + layer.name
     return Descriptor(media_type, layer.digest, layer.size, dict.fromkeys((FILEPATH, TITLE, OLD_FILEPATH), path))
 
 

@@ -14,17 +14,17 @@ _RESERVED = frozenset({"blobs", "index.json", "oci-layout"})
 
 
 def folder(repo: str) -> str:
-    """Return the repository's folder below a layout's root: its own name, with `_` for the `:` before a port.
+    """Return the repository's folder below a layout's root: its own name, with `+` for the `:` before a port.
 
-    ValueError when it is no repository, or when it would lie among the files of another one.
+    A component that is a name of the layout's own gets a `_` in front; no repository has either sign there, so no two
+    meet. ValueError when it is no repository.
     """
     if len(repo) > _LONGEST or not _REPOSITORY.fullmatch(repo):
         raise ValueError(
             f"{repo!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"
         )
-    if reserved := _RESERVED.intersection(repo.split("/")):
-        raise ValueError(f"{repo!r} cannot lie in a layout directory: {min(reserved)!r} is a name of the layout's own")
-    return repo.replace(":", "_", 1)
+    parts = repo.replace(":", "+", 1).split("/")
+    return "/".join(f"_{part}" if part in _RESERVED else part for part in parts)
 
 
 def tag(text: str) -> str:

@@ -7,14 +7,18 @@ import errno
 import io
 import os
 import tarfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 import msgspec
 
 from shale.oci import disk
 from shale.oci.registry import BLOCK
 from shale.oci.tarball import PREFIX
+
+_LONGEST = 2**20  # bytes of a PAX or GNU header: names and link targets have at most 4096
 
 
 class Unpacked(msgspec.Struct, frozen=True):
@@ -38,8 +42,8 @@ class _Refused(Exception):  # noqa: N818 (it never leaves this module)
 def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
     """Write what lies under `models/` in the tar to `folder`, without that prefix, and nothing else of the tar.
 
-    Later layers replace what earlier ones wrote; modes become 0644 or 0755. All blocks are taken, also those behind the tar,
-    so that a caller may hash them on their way.
+    Later layers replace what earlier ones wrote; modes become 0644 or 0755. All blocks are taken, also those behind the
+    tar, so that a caller may hash them on their way.
     """
     paths: list[str] = []
     size = 0
@@ -61,19 +65,24 @@ def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
 
 
 class _Member(tarfile.TarInfo):
-    """A header as strict as ours: none is skipped because it is damaged, none makes us hold more than a name's worth."""
+    """A header read strictly: none is skipped because it is damaged, none makes us hold more than a name."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             found = super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise
         except tarfile.HeaderError as error:
+            if bytes(buf) == bytes(tarfile.BLOCKSIZE):
+                raise  # the end, as it should be
             raise _Refused(f"it is damaged or cut short: {error}") from error
-        if found.size < 0 or (found.type not in tarfile.SUPPORTED_TYPES and found.size > _LONGEST):
+        if found.size < 0 or (found.type not in tarfile.REGULAR_TYPES and found.size > _LONGEST):
             raise _Refused(f"{found.name!r} claims {found.size} bytes")
         return found
+
+
+def _opened(blocks: Iterator[bytes]) -> tarfile.TarFile:
+    stream = io.BufferedReader(_Blocks(blocks), BLOCK)
+    return tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK, tarinfo=_Member)
 
 
 class _Blocks(io.RawIOBase):
@@ -113,10 +122,10 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: st
         target.symlink_to(_inside(folder, path, member.linkname))
     elif member.islnk():
         os.link(_existing(folder, member), target, follow_symlinks=False)
-    elif member.isreg():
+    elif member.isreg() and not member.issparse():
         return _copy(tar, member, target)
     else:
-        raise _Refused(f"{member.name!r} is neither a file nor a folder nor a link")
+        raise _Refused(f"{member.name!r} is neither a whole file nor a folder nor a link")
     return 0
 
 

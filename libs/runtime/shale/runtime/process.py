@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from shale.contracts.streams import CLAIM
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.census import JetCensus
 from shale.runtime.bus.connection import Bus, connected
@@ -82,7 +83,7 @@ async def _work(bus: Bus, name: str, program: Program, settings: Settings, stop:
         await _serve(bus, name, program, settings, stop)
         return
     holder = settings.instance or f"{socket.gethostname()}/{os.getpid()}"
-    lease = Lease(Bucket(bus, "shale-claim"), program.lease, holder)
+    lease = Lease(Bucket(bus, CLAIM.name), program.lease, holder, settings.lease_ttl)
 
     async def leading() -> None:
         await _serve(bus, name, program, settings, stop)

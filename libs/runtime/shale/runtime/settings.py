@@ -20,6 +20,8 @@ class Settings(msgspec.Struct, frozen=True):
     nats_url: str = "nats://127.0.0.1:4222"
     ack_wait: float = 30
     drain_seconds: float = 5
+    lease_ttl: float = 10
+    """How long a leader that died keeps others waiting."""
     health_port: int = 0
     """0: any free port, logged at the start; -1: none."""
     log_level: str = "INFO"

@@ -1,4 +1,4 @@
-"""One life of one simulated process: what it has in hand, the steps it takes, the power that may fail at each of them."""
+"""One life of one simulated process: what it has in hand, the steps it takes, the power that may fail at each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -138,14 +138,14 @@ class _Powered:
 
     async def perform(self, effect: object, seen: object, beat: Beat) -> object:
         name = type(effect).__name__
-        return await self._around(f"perform {name}", self._service.perform(effect, seen, beat))
+        return await self._around(f"perform {name}", lambda: self._service.perform(effect, seen, beat))
 
     async def release(self, about: About, told: Told) -> Released:
-        return await self._around("release", self._service.release(about, told))
+        return await self._around("release", lambda: self._service.release(about, told))
 
-    async def _around(self, step: str, done: Awaitable[Any]) -> Any:  # noqa: ANN401 (whatever the service returns)
+    async def _around(self, step: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 (as the service says)
         await self._gate(step)
-        result = await done
+        result = await call()
         await self._gate(f"{step}: done")
         return result
 

@@ -37,7 +37,7 @@ class Scene(msgspec.Struct, frozen=True):
     """Who lives in a town, what happens to it from outside, and what else is to be seen of it.
 
     One maker is one process; two makers of one card share its consumers. `acts` happen in their order. `world` returns
-    the state of the services' own worlds, as something to be compared. `hands`: triggers in hand at a time, per process.
+    the state of the services' own worlds, as something to be compared. `hands`: triggers in hand at once, per process.
     """
 
     makers: tuple[Maker, ...]
@@ -49,13 +49,13 @@ class Scene(msgspec.Struct, frozen=True):
 class Disorder(msgspec.Struct, frozen=True):
     """What is left to chance. `choose` draws a number below the one given, as `random.Random(seed).randrange` does.
 
-    `eager`: acts happen at any time, not only when the town is quiet. `zombies`: how often a message may be handed out
-    again while its worker is still at it, as after a pause that is longer than `ack_wait`.
+    `eager`: acts come at any time, at about one step in so many (0: each when the town is quiet). `zombies`: how often a
+    message may be handed out again while its worker is still at it, as after a pause that is longer than `ack_wait`.
     """
 
     choose: Callable[[int], int] = lambda _: 0
     power: Power | None = None
-    eager: bool = False
+    eager: int = 0
     zombies: int = 0
 
 
@@ -77,10 +77,11 @@ class Town:
     async def run(self, most: int = 20_000) -> None:
         """Take steps until nothing is left to be done, now or later. Raises NeverQuietError."""
         for _ in range(most):
-            if moves := self._moves():
+            moves = self._moves()
+            if self._acts and (not moves or self._hurries()):
+                await self._acts.pop(0)(self.outside)
+            elif moves:
                 await moves[self.disorder.choose(len(moves))]()
-            elif self._acts:
-                await self._act()
             elif not self._advance():
                 return
         raise NeverQuietError(f"still busy after {most} steps; the last ones: {self.steps[-20:]}")
@@ -89,8 +90,10 @@ class Town:
         return Process(self.bus, maker, self.disorder.power, self.steps)
 
     def _moves(self) -> list[Move]:
-        moves = [move for process in self.processes for move in self._moves_of(process)]
-        return [*moves, self._act] if moves and self._acts and self.disorder.eager else moves
+        return [move for process in self.processes for move in self._moves_of(process)]
+
+    def _hurries(self) -> bool:
+        return self.disorder.eager > 0 and self.disorder.choose(self.disorder.eager) == 0
 
     def _moves_of(self, process: Process) -> list[Move]:
         moves: list[Move] = []
@@ -128,9 +131,6 @@ class Town:
             _give_back(case.letters)
 
         return steal
-
-    async def _act(self) -> None:
-        await self._acts.pop(0)(self.outside)
 
     async def _until_rest(self, case: Case) -> None:
         await asyncio.wait_for(case.resting.wait(), STEP)

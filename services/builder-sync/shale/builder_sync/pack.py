@@ -17,6 +17,9 @@ from shale.oci.registry import Mismatch, Pushed, Registry
 from shale.oci.tarball import Content, Entry
 from shale.sources.source import Source, SourceChangedError, Unscannable
 
+MAX_LISTED = 800 * 1024
+"""Bytes of a listing, told in `Scanned` and again in `LayersPlanned`, of the 900 KiB that a message may have."""
+
 Progress = Callable[[int], None]
 """Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
 
@@ -27,7 +30,15 @@ def scan_source(source: Source, include: str = "", exclude: str = "") -> Listed 
         case Unscannable(reason, message):
             return Refusal(reason, message)
         case scan:
-            return Listed(scan.files, scan.small())
+            return _fitting(Listed(scan.files, scan.small()), source.uri)
+
+
+def _fitting(listed: Listed, uri: str) -> Listed | Refusal:
+    """Refuse a listing that no message could carry."""
+    if len(msgspec.json.encode(listed)) <= MAX_LISTED:
+        return listed
+    what = f"{uri} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
+    return Refusal("TooManyFiles", f"{what}: split the model, or leave some out with exclude")
 
 
 def pack_layer(job: PackLayer, source: Source, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
@@ -101,4 +112,5 @@ def _entries(job: PackLayer, source: Source) -> tuple[Entry, ...] | Refusal:
 
 def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
     role = "weight" if layer.files else "small"
-    return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused)
+    count = len(layer.files) or (layer.small.count if layer.small else 0)
+    return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused, count)

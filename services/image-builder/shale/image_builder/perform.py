@@ -4,10 +4,11 @@ import asyncio
 
 import msgspec
 
+from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder.claims import Claims
 from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Seen, Taken
-from shale.oci.manifest import MODELPACK_SUFFIX, Image, build
+from shale.oci.manifest import MODELPACK_SUFFIX, Document, Image, build
 from shale.oci.registry import Mismatch, Missing, Registry, push
 
 
@@ -59,18 +60,18 @@ def _push(registry: Registry, repo: str, image: Image) -> None:
     """Push blobs, manifests, tags: whoever sees the tag finds everything behind it."""
     for blob in image.blobs:
         if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
-            raise TypeError(f"the registry took {pushed.found} for {pushed.expected}")
-    tags = {named.digest: tag for tag, named in image.tags}
-    for tag in (False, True):
-        for document in image.manifests:
-            name = tags.get(document.descriptor.digest) if tag else None
-            if tag and name is None:
-                continue
-            put = registry.put_manifest(repo, document.data, document.descriptor.media_type, name)
-            if isinstance(put, Missing):
-                raise TypeError(
-                    f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed"
-                )
+            raise Transient(f"the registry took {pushed.found} for {pushed.expected}")
+    for document in image.manifests:
+        _put(registry, repo, document)
+    documents = {document.descriptor.digest: document for document in image.manifests}
+    for tag, named in image.tags:
+        _put(registry, repo, documents[named.digest], tag)
+
+
+def _put(registry: Registry, repo: str, document: Document, tag: str | None = None) -> None:
+    put = registry.put_manifest(repo, document.data, document.descriptor.media_type, tag)
+    if isinstance(put, Missing):
+        raise Transient(f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed")
 
 
 def _taken(seen: Seen, effect: PublishImage, by: str) -> Seen:

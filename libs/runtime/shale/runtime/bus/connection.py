@@ -87,28 +87,36 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
 
     closing = asyncio.Event()
     try:
-        client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            name=name,
-            inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
-            connect_timeout=int(TIMEOUT),
-            ping_interval=5,
-            max_outstanding_pings=2,
-            error_cb=on_error,
-            closed_cb=on_closed,
-        )
+        async with asyncio.timeout(TIMEOUT):  # nats-py tries for ever, at the start too
+            client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
+                url,
+                name=name,
+                inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,
+                connect_timeout=int(TIMEOUT),
+                ping_interval=5,
+                max_outstanding_pings=2,
+                error_cb=on_error,
+                closed_cb=on_closed,
+            )
     except (OSError, TimeoutError, nats.errors.Error) as error:
+        why = str(error) or type(error).__name__
         raise Transient(
-            f"NATS at {url}: {error or type(error).__name__}. Start it with `shale up`, or set SHALE_NATS_URL"
+            f"NATS at {_place(url)} does not answer ({why}): start it with `shale up`, or set SHALE_NATS_URL"
         ) from error
     try:
         yield Bus(client)
     finally:
         closing.set()
         await _close(client)
+
+
+def _place(url: str) -> str:
+    """Return the URL without the credentials that it may carry."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 async def _close(client: Client) -> None:

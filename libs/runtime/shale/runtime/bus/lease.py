@@ -23,12 +23,12 @@ class Lease:
     async def lead(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         """Stand by until the lease is free, run `work` while it is held, and again; until `stop` is set.
 
-        `work` must end when cancelled.
+        `work` watches `stop` by itself and ends in bounded time; it is cancelled when the lease is lost.
         """
         while not stop.is_set():
             revision = await self._take()
             if revision is not None:
-                await self._while_held(work, revision, stop)
+                await self._while_held(work, revision)
             await _sleep(self.ttl / 3, stop)
 
     async def _take(self) -> int | None:
@@ -38,28 +38,23 @@ class Lease:
             log.warning("lease not taken", extra={"lease": self.key, "error": str(error)})
             return None
 
-    async def _while_held(self, work: Callable[[], Awaitable[None]], revision: int, stop: asyncio.Event) -> None:
+    async def _while_held(self, work: Callable[[], Awaitable[None]], revision: int) -> None:
         log.info("leading", extra={"lease": self.key})
         self.leads = True
         task = asyncio.ensure_future(work())
+        held: int | None = revision
         try:
-            held: int | None = revision
-            while held is not None and not task.done() and not stop.is_set():
-                await asyncio.wait(
-                    [task, asyncio.ensure_future(stop.wait())],
-                    timeout=self.ttl / 3,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+            while held is not None and not task.done():
+                await asyncio.wait([task], timeout=self.ttl / 3)
                 revision, held = held, await self._renew(held)
         finally:
             self.leads = False
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             log.info("no longer leading", extra={"lease": self.key})
-        if stop.is_set() or task.done():
-            await self._give_back(revision if held is None else held)
-        if not task.cancelled() and (error := task.exception()):
-            raise error
+        await self._give_back(revision if held is None else held)
+        if not task.cancelled():
+            task.result()
 
     async def _renew(self, revision: int) -> int | None:
         """Return the new revision; None when another has the lease, or the bus did not answer in time to be sure."""

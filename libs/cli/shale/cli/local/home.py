@@ -1,0 +1,82 @@
+"""The folder of one local installation: its registry, its store, its logs, and the file by which commands find it."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from shale.cli.exits import CliError
+from shale.oci import disk
+
+
+class Running(msgspec.Struct, frozen=True):
+    """One process; `started` in seconds since the epoch, so that a pid that was given away again is known for it."""
+
+    name: str
+    pid: int
+    started: float
+
+
+class State(msgspec.Struct, frozen=True, rename="camel"):
+    """What is up: where NATS listens, the registry's folder, the logs, and who runs."""
+
+    nats_url: str
+    registry: str
+    logs: str
+    up: Running
+    processes: tuple[Running, ...] = ()
+
+
+class Home(msgspec.Struct, frozen=True):
+    """The folder's parts; `registry` and `store` outlive `shale up`, the state file does not."""
+
+    path: Path
+
+    @property
+    def registry(self) -> Path:
+        """OCI layouts, one per repository."""
+        return self.path / "registry"
+
+    @property
+    def store(self) -> Path:
+        """What JetStream keeps."""
+        return self.path / "jetstream"
+
+    @property
+    def logs(self) -> Path:
+        """One file per process."""
+        return self.path / "logs"
+
+    @property
+    def state_file(self) -> Path:
+        """Where NATS and the registry of a running installation are."""
+        return self.path / "state.json"
+
+    def state(self) -> State | None:
+        """Return what is up, or was when it was killed; None when nothing is. Raises CliError when it cannot be read."""
+        try:
+            return msgspec.json.decode(self.state_file.read_bytes(), type=State)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CliError(f"{self.state_file} cannot be read ({error}): remove it and run `shale up` again") from error
+
+    def write(self, state: State) -> None:
+        """Say what is up, in one step."""
+        disk.replace(self.state_file, msgspec.json.format(msgspec.json.encode(state), indent=2) + b"\n")
+
+    @contextmanager
+    def owned(self) -> Generator[None]:
+        """Make the folder and own it until the end; CliError when another `shale up` does. A killed owner owns no more."""
+        for folder in (self.registry, self.store, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if not disk.try_lock(fd):
+                raise CliError(f"another `shale up` runs in {self.path}: stop it first, or give another --home")
+            yield
+        finally:
+            self.state_file.unlink(missing_ok=True)
+            os.close(fd)
