@@ -90,11 +90,11 @@ def test_a_required_field_that_is_gone_is_one_complaint():
 
 
 def test_definitions_may_be_renamed_but_not_changed():
-    old = {
+    old: dict[str, Any] = {
         "$ref": "#/$defs/A",
         "$defs": {"A": {"properties": {"in": {"$ref": "#/$defs/B"}}}, "B": {"properties": {"x": TEXT}}},
     }
-    renamed = {
+    renamed: dict[str, Any] = {
         "$ref": "#/$defs/C",
         "$defs": {"C": {"properties": {"in": {"$ref": "#/$defs/D"}}}, "D": {"properties": {"x": TEXT}}},
     }

@@ -54,15 +54,16 @@ def unread(text: str) -> tuple[str, ...]:
         return (f"has type {envelope.type}, which is not known any more",)
     said: dict[str, Any] = msgspec.json.decode(text)
     data = said.pop("data")
-    return (*_lost(said, envelope, "envelope"), *_lost(data, message, "data"))
+    return (*lost(said, envelope, "envelope"), *lost(data, message, "data"))
 
 
-def _lost(said: object, read: object, where: str) -> Iterator[str]:
+def lost(said: object, read: object, where: str) -> Iterator[str]:
+    """Yield what was said and is not read as the same, one line each; what is read beyond it came later."""
     if isinstance(said, dict) and isinstance(read, msgspec.Struct):
         names = {field.encode_name: field.name for field in msgspec.structs.fields(read)}
         for key, value in cast("dict[str, object]", said).items():
             if key in names:
-                yield from _lost(value, getattr(read, names[key]), f"{where}.{key}")
+                yield from lost(value, getattr(read, names[key]), f"{where}.{key}")
             else:
                 yield f"holds {where}.{key}, which is not read any more"
     elif (
@@ -71,6 +72,6 @@ def _lost(said: object, read: object, where: str) -> Iterator[str]:
         and len(cast("list[Any]", said)) == len(cast("tuple[Any]", read))
     ):
         for index, (one, other) in enumerate(zip(cast("list[object]", said), cast("tuple[object]", read), strict=True)):
-            yield from _lost(one, other, f"{where}[{index}]")
+            yield from lost(one, other, f"{where}[{index}]")
     elif said != msgspec.to_builtins(read):
         yield f"says {where} {said!r}, and is read as {read!r}"
