@@ -147,9 +147,9 @@ async def test_a_layer_in_hand_when_its_version_is_deleted_is_stopped_and_takes_
 ) -> None:
     weights("stopped", huge=1200 * MIB)
     version = await visitor.apply("stopped")
-    await visitor.hears(Progressed, version.metadata.uid, "builder-sync.0", state="Working")
+    await visitor.hears(Progressed, version.metadata.uid, "builder-sync.1", state="Working")
     await visitor.delete("stopped")
     await visitor.vanishes("stopped", within=5)
     await _leaves_no_trace(visitor, version.metadata.uid)
-    assert visitor.all_heard(LayerPacked, version.metadata.uid, "0-") == []
+    assert visitor.all_heard(LayerPacked, version.metadata.uid, "1-") == []
     assert not list((house.registry / ".uploads").glob("*"))

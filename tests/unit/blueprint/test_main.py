@@ -47,6 +47,12 @@ def test_check_names_the_file_that_differs_and_the_cure_and_writes_nothing(root:
     assert (root / ASYNCAPI).read_text() == "edited"
 
 
+def test_check_names_the_file_that_is_wanting(root: Path, capsys):
+    (root / SCHEMA).unlink()
+    assert main(["check"]) == 1
+    assert capsys.readouterr().err.startswith(f"{SCHEMA} is wanting: run `shale-blueprint write`")
+
+
 def test_check_names_what_is_printed_by_nothing(root: Path, capsys):
     (root / "deploy" / "crds" / "monoliths.yaml").write_text("")
     assert main(["check"]) == 1

@@ -49,7 +49,7 @@ LAYERS = (
     Layer(f"1-{_digest(WEIGHTS.path)[7:19]}", WEIGHTS.path, WEIGHTS.size, files=(WEIGHTS,)),
 )
 PACKED = (
-    PackedLayer("small", "small", _digest("small layer"), 1_064_960),
+    PackedLayer("small", "small", _digest("small layer"), 1_064_960, count=SMALL.count),
     PackedLayer(WEIGHTS.path, "weight", _digest("weight layer"), 90_869_760, reused=True),
 )
 PART = f"{LAYERS[1].part}~1"

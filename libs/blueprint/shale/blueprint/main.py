@@ -22,12 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = plan(root, services())
     for note in found.notes:
         print(f"note: {note}")
-    return check(found) if said.command == "check" else write(root, found, breaking=said.breaking)
+    return check(root, found) if said.command == "check" else write(root, found, breaking=said.breaking)
 
 
-def check(found: Plan) -> int:
+def check(root: Path, found: Plan) -> int:
     """Say what differs, and how to mend it."""
-    lines = [f"{path} is not what the Structs and cards print: {MEND}" for path in found.pages]
+    differs = {True: "is not what the Structs and cards print", False: "is wanting"}
+    lines = [f"{path} {differs[(root / path).exists()]}: {MEND}" for path in found.pages]
     lines += [f"{path} is printed by nothing any more: {MEND}" for path in found.strays]
     return _complain([*lines, *found.wrong, *found.refused])
 

@@ -45,4 +45,6 @@ def nats_url(common: Common, environ: Mapping[str, str]) -> str:
 
 def registry_dir(common: Common, environ: Mapping[str, str]) -> Path:
     """Return the registry's folder: SHALE_LAYOUT_DIR, else the one of `shale up`, which outlives it."""
-    return Path(environ.get("SHALE_LAYOUT_DIR") or common.place.registry)
+    given = environ.get("SHALE_LAYOUT_DIR")
+    state = None if given else common.place.state()
+    return Path(given or (state.registry if state else common.place.registry)).absolute()

@@ -38,7 +38,7 @@ class Small(msgspec.Struct, frozen=True, rename="camel"):
     digest: str
 
 
-class Layer(msgspec.Struct, frozen=True, rename="camel"):
+class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One layer as planned: either weight files or one small run.
 
     `part` names it on the bus (`<index>-<first 12 hex of sha256(name)>`, without the try), `name` is for people (a

@@ -6,7 +6,7 @@ somebody's newer word.
 
 import datetime as dt
 import hashlib
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ MAX_BYTES = 900 * 1024
 Message = Fact | Job
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True):
     """One CloudEvent; `time` is RFC 3339 and informative: nothing is decided by it."""
 
     id: str
@@ -88,7 +88,7 @@ def wrap(message: Message, source: str, now: float, seq: int = 0) -> bytes:
     return encoded
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _struct(type_: str) -> Any | None:  # noqa: ANN401 (a Struct class, or a generic one with its arguments)
     match type_.split("."):
         case ["dev", "shale", "job", said, "v1"] if WORDS.get(said) in JOBS:

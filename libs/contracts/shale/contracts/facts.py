@@ -17,7 +17,7 @@ S_co = TypeVar("S_co", bound=Spec, covariant=True)
 T_co = TypeVar("T_co", bound=Status, covariant=True)
 
 
-class Declared(msgspec.Struct, Generic[S_co, T_co], frozen=True, rename="camel"):
+class Declared(msgspec.Struct, Generic[S_co, T_co], frozen=True, rename="camel", omit_defaults=True):
     """The user wants this: the spec of one generation, and what its own status already knows of it.
 
     `known` is there when that status is terminal for this very generation: who finds its result there says it again

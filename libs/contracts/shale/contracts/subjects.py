@@ -17,7 +17,8 @@ from shale.contracts.about import About
 from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone
 from shale.contracts.jobs import JOBS, Job
 
-PART = re.compile(r"[A-Za-z0-9~-]{1,64}(\.[A-Za-z0-9~-]{1,64})?")
+PART = re.compile(r"[A-Za-z0-9~-]{1,80}(\.[A-Za-z0-9~-]{1,80})?")
+"""64 for the name of a thing, and 16 for what stands before it: `modelversion~<a DNS label of 63>`."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,253}")
 
 
@@ -59,7 +60,7 @@ def _of(about: About) -> str:
 
 def _part(part: str) -> str:
     if not PART.fullmatch(part):
-        raise SubjectError(f"{part!r} cannot be a part: use 1 to 64 letters, digits, '~' and '-'")
+        raise SubjectError(f"{part!r} cannot be a part: use 1 to 80 letters, digits, '~' and '-'")
     return part
 
 

@@ -3,6 +3,7 @@
 And what a failure makes of its trigger.
 """
 
+import asyncio
 import logging
 import random
 
@@ -19,6 +20,8 @@ from shale.runtime.service import Card, Trigger
 MAX_ATTEMPTS = 3
 """A worker that died of its input says nothing: the third attempt left at Working is the last (events.md)."""
 MAX_NAK = 60.0
+MAX_ERROR = 2048
+"""Characters of an error that are told: whatever a library put into it, the message that says so must travel."""
 
 log = logging.getLogger("shale.work")
 
@@ -34,6 +37,9 @@ class Work:
         self.attempt = 0
         self._mark: Mark | None = None
         self._told_bytes = 0
+        self._writing = asyncio.Lock()
+        self._unsure: Progressed | None = None
+        self._over = False
 
     async def begin(self) -> str | None:
         """Say `Working` before the first effect; return why not, when this input has ended every attempt before."""
@@ -53,13 +59,14 @@ class Work:
 
     async def pulse(self) -> None:
         """Tell how far the work is, when it moved; stop it when somebody else tells that too."""
-        done = self.beat.bytes_done
-        if not self.attempt or done == self._told_bytes:
-            return
-        self._told_bytes = done
-        moved = Progressed(self.trigger.about, self.part, "Working", bytes_done=done, attempt=self.attempt)
-        if not await self._report(moved):
-            self.beat.stop("lost")
+        async with self._writing:
+            done = self.beat.bytes_done
+            if not self.attempt or self._over or done == self._told_bytes:
+                return
+            self._told_bytes = done
+            moved = Progressed(self.trigger.about, self.part, "Working", bytes_done=done, attempt=self.attempt)
+            if not await self._report(moved):
+                self.beat.stop("lost")
 
     async def waits(self, wait: Wait) -> float:
         """Say why nothing is done now, if that is news; return the seconds until this is looked at again."""
@@ -78,15 +85,20 @@ class Work:
             await self.news(Progressed(self.trigger.about, self.part, "Waiting", reason="Idle"))
 
     async def news(self, progressed: Progressed) -> None:
-        """Replace the reading when it says something else."""
-        if self.speaks and (await self.mark()).reading != progressed:
-            await self._report(progressed)
+        """Replace the reading when it says something else: the last word of this work, no pulse comes after it.
+
+        A Working that a late pulse left behind would count as a death.
+        """
+        async with self._writing:
+            self._over = True
+            if self.speaks and (await self.mark()).reading != progressed:
+                await self._report(progressed)
 
     async def retries(self, error: Transient, tries: int) -> Answer:
         """Say when it is tried again after an error that passes by itself; `tries` were made already."""
         delay = min(MAX_NAK, error.after or min(MAX_NAK, 2.0**tries) * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, no secret)
         log.warning("transient", extra={"about": str(self.trigger.about), "error": str(error), "again_in": delay})
-        await self._quietly(str(error), self.plane.now() + delay)
+        await self._quietly(str(error)[:MAX_ERROR], self.plane.now() + delay)
         return Nak(delay)
 
     async def hands_over(self) -> Answer:
@@ -97,14 +109,13 @@ class Work:
     async def fails(self, error: Exception) -> Answer:
         """Count a failure that nobody foresaw: the reading stays at Working; the last attempt ends in a refusal."""
         log.error("bug", extra={"about": str(self.trigger.about)}, exc_info=error)
-        what = f"{type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {error}"[:MAX_ERROR]
         if not self.speaks:
             return Nak(MAX_NAK)
         if gave_up := await self.begin():
             return await self.gives_up(gave_up)
-        mark = await self.mark()
-        if mark.reading is not None:
-            await self._report(msgspec.structs.replace(mark.reading, error=what))
+        if (reading := (await self.mark()).reading) is not None:
+            await self.news(msgspec.structs.replace(reading, error=what))
         return Nak(2.0**self.attempt) if self.attempt < MAX_ATTEMPTS else await self.gives_up(what)
 
     async def gives_up(self, why: str) -> Answer:
@@ -127,7 +138,14 @@ class Work:
         return self._mark
 
     async def _report(self, progressed: Progressed) -> bool:
+        """Replace the reading; False when somebody else did. One whose answer was lost on its way may be ours."""
+        unsure, self._unsure = self._unsure, progressed
         revision = await self.plane.report(progressed, (await self.mark()).revision)
+        if revision is None and unsure is not None:
+            self._mark = await self.plane.last(self.trigger.about, self.part)
+            if self._mark.reading == unsure:
+                revision = await self.plane.report(progressed, self._mark.revision)
+        self._unsure = None
         if revision is not None:
             self._mark = Mark(progressed, revision)
         return revision is not None

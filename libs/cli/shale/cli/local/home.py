@@ -69,14 +69,19 @@ class Home(msgspec.Struct, frozen=True):
 
     @contextmanager
     def owned(self) -> Generator[None]:
-        """Make the folder and own it until the end; CliError when another `shale up` does. A killed owner owns no more."""
-        for folder in (self.registry, self.store, self.logs):
+        """Make the folder and own it until the end; CliError when another `shale up` does.
+
+        The kernel frees the lock of an owner that is killed.
+        """
+        for folder in (self.store, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             if not disk.try_lock(fd):
                 raise CliError(f"another `shale up` runs in {self.path}: stop it first, or give another --home")
-            yield
+            try:
+                yield
+            finally:
+                self.state_file.unlink(missing_ok=True)
         finally:
-            self.state_file.unlink(missing_ok=True)
             os.close(fd)

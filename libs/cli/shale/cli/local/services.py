@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +19,9 @@ _PER_PROCESS = frozenset({f"{PREFIX}INSTANCE", f"{PREFIX}HEALTH_PORT"})
 """Settings that no two processes may share."""
 
 
-def environ(home: Home, nats_url: str, roots: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a service: ours, told where NATS, the registry and the readable folders are."""
-    told = {"NATS_URL": nats_url, "LAYOUT_DIR": str(home.registry), **({"ROOTS": roots} if roots else {})}
+def environ(nats_url: str, registry: Path, roots: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a service: `given`, told where NATS, the registry and the readable folders are."""
+    told = {"NATS_URL": nats_url, "LAYOUT_DIR": str(registry), **({"ROOTS": roots} if roots else {})}
     ours = {key: value for key, value in given.items() if key not in _PER_PROCESS}
     return {**ours, **{PREFIX + key: value for key, value in told.items()}}
 
@@ -56,13 +55,14 @@ def _root(text: str) -> str:
 
 async def ready(services: Sequence[Kept]) -> None:
     """Return once each service answers `/ready` with 200. Raises CliError when one ends first, or after WITHIN."""
-    try:
-        async with asyncio.timeout(WITHIN):
-            for one in services:
+    for one in services:
+        try:
+            async with asyncio.timeout(WITHIN):
                 while not await _ready(one):
                     await asyncio.sleep(0.03)
-    except TimeoutError as error:
-        raise CliError(f"{one.program.name} was not ready within {WITHIN:g} s: see {one.program.log}", Exit.TIMED_OUT) from error  # pyright: ignore[reportPossiblyUnbound]
+        except TimeoutError as error:
+            late = f"{one.program.name} was not ready within {WITHIN:g} s: see {one.program.log}"
+            raise CliError(late, Exit.TIMED_OUT) from error
 
 
 async def _ready(one: Kept) -> bool:
@@ -95,8 +95,3 @@ async def _answers(port: int) -> bool:
     except (OSError, TimeoutError):
         return False
     return b" 200 " in status
-
-
-def inherited() -> dict[str, str]:
-    """Return our own environment."""
-    return dict(os.environ)

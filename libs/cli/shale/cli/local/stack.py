@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
@@ -24,6 +25,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What is to be up; `port` None means the usual one or any that is free."""
 
     home: Home
+    registry: Path
     port: int | None = None
     workers: int = 2
     roots: str = ""
@@ -36,7 +38,7 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
     with home.owned():
         port = server.choose_port(plan.port)
         url = f"nats://{server.HOST}:{port}"
-        state = State(url, str(home.registry), str(home.logs), Running("up", os.getpid(), started))
+        state = State(url, str(plan.registry), str(home.logs), Running("up", os.getpid(), started))
         held: list[Kept] = []
 
         def changed() -> None:
@@ -48,7 +50,7 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
             await server.answers(url, port, nats.program.log)
             async with connected(url, "up", fatal=False) as bus:
                 await provision(bus, [card for cards in installed().values() for card in cards], most=MOST)
-            environ = services.environ(home, url, plan.roots, os.environ)
+            environ = services.environ(url, plan.registry, plan.roots, os.environ)
             async with kept(services.programs(home, _names(plan.workers), environ), say, changed) as started_services:
                 held.extend(started_services)
                 changed()

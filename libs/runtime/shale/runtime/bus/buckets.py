@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import cast
 
 import msgspec
@@ -72,11 +73,16 @@ class Bucket:
         if "error" in info:
             raise Transient(f"{self.name}: {info['error'].get('description')}")
         entries: dict[str, Entry] = {}
-        async for batch in self._batches(prefix, api.DeliverPolicy.LAST_PER_SUBJECT, None):
-            entries |= {entry.key: entry for entry, _ in batch}
-            if not batch or batch[-1][1] == 0:
-                break
-        return [entry for entry in entries.values() if not entry.deleted], int(info["state"]["last_seq"])
+        quiet = 0
+        async with aclosing(self._batches(prefix, api.DeliverPolicy.LAST_PER_SUBJECT, None)) as batches:
+            async for batch, left in batches:
+                entries |= {entry.key: entry for entry in batch}
+                quiet = 0 if batch else quiet + 1
+                if left == 0:
+                    return [one for one in entries.values() if not one.deleted], int(info["state"]["last_seq"])
+                if quiet > LOOK_EVERY:
+                    break
+        raise Transient(f"listing {self.name}/{prefix}: it did not come to its end; half a list says what is not so")
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Entry]:
         """Yield every change under `prefix.` of a revision above `after`, in order, without end. Raises Transient.
@@ -85,18 +91,19 @@ class Bucket:
         """
         seen = after
         while True:
-            async for batch in self._batches(prefix, api.DeliverPolicy.BY_START_SEQUENCE, seen + 1):
-                for entry, _ in batch:
-                    seen = entry.revision
-                    yield entry
+            async with aclosing(self._batches(prefix, api.DeliverPolicy.BY_START_SEQUENCE, seen + 1)) as batches:
+                async for batch, _ in batches:
+                    for entry in batch:
+                        seen = entry.revision
+                        yield entry
             await asyncio.sleep(RETRY)
 
     async def _batches(
         self, prefix: str, policy: api.DeliverPolicy, start: int | None
-    ) -> AsyncGenerator[list[tuple[Entry, int]]]:
-        """Yield (entry, how many follow) in batches, an empty one after a quiet second.
+    ) -> AsyncGenerator[tuple[list[Entry], int]]:
+        """Yield batches and how many entries follow each; an empty one after a quiet second.
 
-        End when the consumer is lost.
+        End when the consumer is lost, or when it delivered what never came: nobody acks, so nothing comes twice.
         """
         config = api.ConsumerConfig(
             deliver_policy=policy,
@@ -110,19 +117,27 @@ class Bucket:
         except (TimeoutError, nats.errors.Error) as error:
             raise Transient(f"watching {self.name}/{prefix}: {type(error).__name__} {error}") from error
         try:
-            info, quiet = await sub.consumer_info(), 0
-            if info.num_pending == 0 and policy is api.DeliverPolicy.LAST_PER_SUBJECT:
-                yield []
-                return
+            info, quiet, came = await sub.consumer_info(), 0, 0
+            left = info.num_pending or 0
+            yield [], left
             while True:
                 try:
                     messages = await sub.fetch(256, timeout=1)
                     quiet = 0
                 except (TimeoutError, nats.errors.TimeoutError):
                     messages, quiet = [], quiet + 1
-                if quiet % LOOK_EVERY == LOOK_EVERY - 1:
-                    await sub.consumer_info()
-                yield [(self._from(message), message.metadata.num_pending) for message in messages]
+                for message in messages:
+                    came, left = came + 1, message.metadata.num_pending
+                    if message.metadata.sequence.consumer != came:
+                        return
+                    yield [self._from(message)], left
+                if not messages:
+                    if left or quiet % LOOK_EVERY == LOOK_EVERY - 1:
+                        info = await sub.consumer_info()
+                        left = info.num_pending or 0
+                        if info.delivered is not None and info.delivered.consumer_seq != came:
+                            return
+                    yield [], left
         except nats.errors.Error as error:
             log.info("watch is made again", extra={"bucket": self.name, "error": f"{type(error).__name__} {error}"})
         finally:

@@ -80,7 +80,7 @@ class Desk:
                 letter = Letter(message, _trigger(message))
             except ValueError as error:
                 log.error("undecodable", extra={"subject": message.subject, "error": str(error)})  # noqa: TRY400 (its text says all)
-                await bury_undecodable(self.bus, message, self.service.card.name, str(error))
+                await self._bury(message, str(error))
                 continue
             if letter.trigger.about.kind in self.service.card.kinds:
                 self.waiting.setdefault(_key(letter), []).append(letter)
@@ -88,11 +88,17 @@ class Desk:
                 await message.ack()
         self._pump()
 
+    async def _bury(self, message: Msg, why: str) -> None:
+        try:
+            await bury_undecodable(self.bus, message, self.service.card.name, why)
+        except Transient as error:
+            log.warning("not buried; it comes again", extra={"subject": message.subject, "error": str(error)})
+
     def _pump(self) -> None:
         free = self.service.card.concurrency - len(self.busy)
         for key in [key for key in self.waiting if key not in self.busy][: max(0, free)]:
             letters = sorted(self.waiting.pop(key), key=_age)
-            self.busy[key] = case = Case(letters, Work(self.service.card, letters[-1].trigger, self.plane))
+            self.busy[key] = case = Case(letters, Work(self.service.card, _newest(letters), self.plane))
             task = asyncio.create_task(self._settle(key, case), name=f"settle {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -131,16 +137,15 @@ class Desk:
 
     async def beat(self) -> None:
         """Keep every message ours, and tell how far the work is; runs as long as the desk does."""
-        every, since = self.ack_wait / 3, 0.0
+        clock, every = asyncio.get_running_loop().time, self.ack_wait / 3
+        kept = clock()
         while True:
             await asyncio.sleep(min(1.0, every))
-            since += min(1.0, every)
-            if since >= every:
-                since = 0.0
+            if clock() - kept >= every:
+                kept = clock()
                 for letter in self.letters:
                     await self._keep(letter.message)
-            for case in list(self.busy.values()):
-                await self._pulse(case)
+            await asyncio.gather(*(self._pulse(case) for case in self.busy.values()))
 
     async def _keep(self, message: Msg) -> None:
         try:
@@ -173,17 +178,36 @@ class Desk:
                 case.work.beat.stop("over")
 
     async def drain(self, grace: float) -> None:
-        """Give back what waits, let short work end, hand over the rest; after `grace` seconds more, let go."""
+        """Give back what waits, let short work end, hand over the rest; after `grace` seconds more, let go.
+
+        What is in hand is kept alive meanwhile. What does not even stop is told as handed over: it did not die of its
+        input.
+        """
+        pulse = asyncio.create_task(self.beat())
+        try:
+            await self._drain(grace)
+        finally:
+            pulse.cancel()
+            await asyncio.gather(pulse, return_exceptions=True)
+
+    async def _drain(self, grace: float) -> None:
         for letters in self.waiting.values():
             for letter in letters:
-                await letter.message.nak()
+                await self._give_back(letter.message)
         self.waiting.clear()
         await self._idle(grace)
         self._stop_all("handed over")
         await self._idle(grace)
+        await asyncio.gather(*(case.work.hands_over() for case in self.busy.values()))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _give_back(self, message: Msg) -> None:
+        try:
+            await message.nak()
+        except nats.errors.Error as error:
+            log.warning("not given back; it comes again", extra={"subject": message.subject, "error": str(error)})
 
     def _stop_all(self, cause: Cause) -> None:
         for case in self.busy.values():
@@ -210,6 +234,14 @@ def _trigger(message: Msg) -> Trigger:
 
 def _key(letter: Letter) -> str:
     return letter.message.subject if isinstance(letter.trigger, JOBS) else letter.trigger.about.uid
+
+
+def _newest(letters: list[Letter]) -> Trigger:
+    """Return the newest wish, to be read as new as the newest of all its letters."""
+    trigger = letters[-1].trigger
+    if not isinstance(trigger, Woken):
+        return trigger
+    return Woken(trigger.about, max(getattr(letter.trigger, "sequence", 0) for letter in letters))
 
 
 def _age(letter: Letter) -> tuple[int, int]:

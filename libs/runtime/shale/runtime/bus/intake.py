@@ -47,9 +47,20 @@ async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event)
                 "consumer",
                 extra={"consumer": f"{consumer.stream}/{consumer.name}", "error": f"{type(error).__name__} {error}"},
             )
+            await _unbind(sub)
             sub = None
             await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
             failures += 1
+    await _unbind(sub)
+
+
+async def _unbind(sub: JetStreamContext.PullSubscription | None) -> None:
+    """Take an inbox back: each one that is left behind would be kept for the life of the connection."""
+    try:
+        if sub is not None:
+            await sub.unsubscribe()
+    except nats.errors.Error as error:
+        log.info("inbox not taken back", extra={"error": f"{type(error).__name__} {error}"})
 
 
 async def _fetch(sub: JetStreamContext.PullSubscription, room: int) -> list[Msg]:

@@ -6,7 +6,6 @@ Facts are fenced, jobs are asked once, readings have one writer, ticks replace o
 import datetime as dt
 import math
 import time
-from collections import OrderedDict
 
 import msgspec
 
@@ -22,7 +21,6 @@ from shale.runtime.plane import Mark
 from shale.runtime.told import Told
 
 _HEADERS = {"Content-Type": CONTENT_TYPE}
-_REMEMBERED_TICKS = 10_000
 
 
 class JetPlane:
@@ -31,7 +29,6 @@ class JetPlane:
     def __init__(self, bus: Bus, service: str) -> None:
         self.bus = bus
         self.service = service
-        self._armed: OrderedDict[str, float] = OrderedDict()
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -103,17 +100,14 @@ class JetPlane:
         return ack.seq if ack else None
 
     async def arm(self, service: str, about: About, at: float) -> None:
-        """Wake `service` at `at` (rounded up to whole seconds); a nearer tick that is armed already will do."""
+        """Wake `service` at `at`, rounded up to whole seconds; arming again replaces.
+
+        Nothing is remembered here: another process may have replaced the tick since, or the bus may be another one.
+        """
         tick = subjects.of_tick(service, about)
-        known = self._armed.get(tick, 0)
-        if self.now() < known <= at:
-            return
         when = dt.datetime.fromtimestamp(math.ceil(at), dt.UTC)
         headers = {"Nats-Schedule": f"@at {when:%Y-%m-%dT%H:%M:%SZ}", "Nats-Schedule-Target": tick}
         await self.bus.publish(subjects.armed(tick), msgspec.json.encode(about), headers)
-        self._armed[tick] = at
-        while len(self._armed) > _REMEMBERED_TICKS:
-            self._armed.popitem(last=False)
 
     async def _pending(self, about: About) -> frozenset[tuple[str, str]]:
         info = await self._info(streams.JOBS.name, subjects.pending(about))

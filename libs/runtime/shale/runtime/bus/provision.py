@@ -19,6 +19,10 @@ _MIN_WINDOW = 100_000_000
 """100 ms, the server's least: no message of ours has a Nats-Msg-Id, so the window has nothing to do (events.md)."""
 
 
+_NO_STREAM = 10059
+"""The API's "stream not found": then what is wrong is why it was not made."""
+
+
 class Consumer(msgspec.Struct, frozen=True):
     """One durable of one service on one stream."""
 
@@ -104,9 +108,8 @@ async def _stream(bus: Bus, config: dict[str, Any]) -> str:
         return "" if made.get("did_create") is False else f"stream {config['name']}"
     changed = await bus.api(f"STREAM.UPDATE.{config['name']}", wanted)
     if "error" in changed:
-        raise Transient(
-            f"stream {config['name']}: {changed['error'].get('description')}. Is nats-server 2.12 or newer, with -js?"
-        )
+        error = made["error"] if changed["error"].get("err_code") == _NO_STREAM else changed["error"]
+        raise Transient(f"stream {config['name']}: {error.get('description')}. Is nats-server 2.12 or newer, with -js?")
     return f"stream {config['name']} (changed)"
 
 

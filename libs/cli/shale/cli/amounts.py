@@ -1,0 +1,43 @@
+"""Ages and bytes as people read them."""
+
+import datetime
+
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
+_UNITS = ("B", "Ki", "Mi", "Gi", "Ti", "Pi")
+_KIBI = 1024
+
+
+def age(since: str, now: datetime.datetime) -> str:
+    """Return how long ago an RFC 3339 time was: `31s`, `1m34s`, `12m`, `3h20m`, `2d`; `-` when it is no time."""
+    try:
+        then = datetime.datetime.fromisoformat(since)
+        return duration((now - then).total_seconds())
+    except (ValueError, TypeError):
+        return "-"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in at most two units, the second only while it matters."""
+    whole = max(0, int(seconds))
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return _two(whole, _MINUTE, "m", 1, "s", below=10)
+    if whole < _DAY:
+        return _two(whole, _HOUR, "h", _MINUTE, "m", below=8)
+    if whole < _YEAR:
+        return _two(whole, _DAY, "d", _HOUR, "h", below=3)
+    return _two(whole, _YEAR, "y", _DAY, "d", below=2)
+
+
+def _two(whole: int, unit: int, word: str, small: int, small_word: str, *, below: int) -> str:  # noqa: PLR0913 (a table's row)
+    count, rest = whole // unit, whole % unit // small
+    return f"{count}{word}{rest}{small_word}" if count < below and rest else f"{count}{word}"
+
+
+def size(count: int) -> str:
+    """Return `86.7Mi`, `612B`: three digits at most before the unit."""
+    value, unit = float(count), 0
+    while value >= _KIBI and unit < len(_UNITS) - 1:
+        value, unit = value / _KIBI, unit + 1
+    return f"{value:.0f}{_UNITS[unit]}" if unit == 0 else f"{value:.1f}{_UNITS[unit]}"

@@ -1,0 +1,87 @@
+"""The command line's way to objects and messages: connect, look whether this NATS is set up, hand out the doors."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from shale.cli.common import Common, nats_url
+from shale.cli.exits import CliError, Exit
+from shale.cli.local.server import USUAL_PORT, listens
+from shale.contracts.resources import Kind, Object
+from shale.contracts.streams import OBJECTS
+from shale.kube.embedded import EmbeddedResources
+from shale.kube.resources import Deleted, Resources
+from shale.kube.watch import Interrupted, Synced, changes
+from shale.runtime.bus.buckets import Bucket
+from shale.runtime.bus.connection import Bus, connected
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; SIGTERM ends it as an interrupt does, so that whatever it started is ended first."""
+    return asyncio.run(_terminable(main))
+
+
+async def _terminable(main: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(main)
+    terminated = asyncio.Event()
+
+    def terminate() -> None:
+        terminated.set()
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if terminated.is_set():
+            raise CliError("terminated", Exit.TERMINATED) from None
+        raise
+
+
+@asynccontextmanager
+async def bus(common: Common) -> AsyncGenerator[Bus]:
+    """Connect to the NATS of these options. Raises CliError at once when nobody listens there."""
+    logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
+    url = nats_url(common, os.environ)
+    parts = urlsplit(url)
+    if not await listens(parts.hostname or "127.0.0.1", parts.port or USUAL_PORT):
+        where = f"{parts.hostname}:{parts.port or USUAL_PORT}"
+        raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
+    async with connected(url, "cli", fatal=False) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def resources(common: Common) -> AsyncGenerator[EmbeddedResources]:
+    """Hand out the door to resources. Raises CliError when this NATS was never set up."""
+    async with bus(common) as connection:
+        if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
+            raise CliError("this NATS is not set up for Shale: run `shale init` once")
+        yield EmbeddedResources(Bucket(connection, OBJECTS.name))
+
+
+async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Object | None]:
+    """Yield how one object stands, then each change; None while it is not there. Without end."""
+    there = False
+    async with aclosing(changes(door, kind)) as told:
+        async for change in told:
+            match change:
+                case Synced():
+                    if not there:
+                        yield None
+                case Interrupted():
+                    there = False
+                case _ if (change.object.metadata.namespace, change.object.metadata.name) != (namespace, name):
+                    continue
+                case Deleted():
+                    yield None
+                case _:
+                    there = True
+                    yield change.object

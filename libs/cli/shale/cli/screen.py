@@ -1,0 +1,80 @@
+"""What is printed: tables and documents to standard output, notes to standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+import msgspec
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shale.cli.common import Output
+
+WIDE = 4096
+"""Columns of a console that never wraps: a digest that is cut cannot be copied."""
+
+_STYLES = {"True": "green", "Ready": "green", "False": "yellow", "Failed": "red", "Deleting": "magenta"}
+
+
+def clean(text: str) -> str:
+    """Return the text without what could move a terminal's cursor or break a line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def console(stream: TextIO) -> Console:
+    """Return a console that writes what it is given: no wrapping, no markup, no guessing."""
+    return Console(file=stream, width=WIDE, soft_wrap=True, markup=False, highlight=False, emoji=False)
+
+
+class Sheet:
+    """A table whose rows may come one by one: columns keep the widths that they had."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = tuple(word.upper() for word in header)
+        self._widths = [len(word) for word in self._header]
+        self._headed = False
+
+    def show(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print rows, the first time below the header."""
+        cleaned = [[clean(cell) for cell in row] for row in rows]
+        for row in cleaned:
+            self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, row, strict=True)]
+        table = Table(box=None, show_header=not self._headed, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
+        for word, width in zip(self._header, self._widths, strict=True):
+            table.add_column(Text(word), min_width=width, no_wrap=True)
+        for row in cleaned:
+            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        self._headed = True
+        console(sys.stdout).print(table)
+
+
+def document(tree: Any, output: Output) -> None:  # noqa: ANN401 (any JSON value)
+    """Print plain data as YAML or as JSON."""
+    if output == "yaml":
+        print(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), end="")
+    else:
+        print(json.dumps(tree, indent=2, ensure_ascii=False))
+
+
+def line(tree: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """Print plain data as one line of JSON, at once."""
+    print(msgspec.json.encode(tree).decode(), flush=True)
+
+
+def say(text: str) -> None:
+    """Print one line of an answer, at once."""
+    print(clean(text), flush=True)
+
+
+def note(text: str) -> None:
+    """Print one line beside the answer, at once."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def notes(texts: Iterable[str]) -> None:
+    """Print lines beside the answer."""
+    for text in texts:
+        note(text)

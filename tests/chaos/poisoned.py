@@ -1,0 +1,32 @@
+"""builder-sync that dies when it packs a layer named `poison...`: started in its place by a test, as its process."""
+
+import asyncio
+import os
+
+from shale.builder_sync import program
+from shale.builder_sync.decide import Seen
+from shale.builder_sync.service import BuilderSync
+from shale.contracts.jobs import Job, PackLayer
+from shale.runtime.beat import Beat
+from shale.runtime.process import Doors, Program, run
+
+
+class Poisoned(BuilderSync):
+    """The service, but for its end."""
+
+    async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
+        """Die as a segmentation fault or the kernel's memory killer would: without a word."""
+        if isinstance(effect, PackLayer) and effect.layer.name.startswith("poison"):
+            os._exit(9)
+        return await super().perform(effect, seen, beat)
+
+
+def build(doors: Doors) -> Program:
+    """Return the program with its service exchanged."""
+    (service,) = program.build(doors).services
+    assert isinstance(service, BuilderSync)
+    return Program((Poisoned(service.roots, service.registry),))
+
+
+if __name__ == "__main__":
+    asyncio.run(run("builder-sync", build))
