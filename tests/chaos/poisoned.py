@@ -17,6 +17,7 @@ class Poisoned(BuilderSync):
     async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
         """Die as a segmentation fault or the kernel's memory killer would: without a word."""
         if isinstance(effect, PackLayer) and effect.layer.name.startswith("poison"):
+            await asyncio.sleep(0.3)  # its neighbours in this process are well at work by then
             os._exit(9)
         return await super().perform(effect, seen, beat)
 

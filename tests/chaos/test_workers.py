@@ -127,3 +127,25 @@ async def test_an_input_that_kills_its_worker_is_refused_after_three_attempts_an
     stalled = next(condition for condition in failed.status.conditions if condition.type == "Stalled")
     assert (stalled.status, stalled.reason) == ("True", "WorkerLost")
     assert "shale retry" in stalled.message, "the message does not name the cure"
+
+
+async def test_a_version_whose_layer_is_in_the_same_hands_as_the_poison_at_every_death_is_built_all_the_same(
+    house: House, visitor: Visitor, weights
+) -> None:
+    house.the("builder-sync").stop()
+    worker = house.start("builder-sync", command=(sys.executable, str(Path(__file__).with_name("poisoned.py"))))
+    deaths: list[int | None] = []
+    supervisor = asyncio.create_task(_revived(worker, deaths))
+    try:
+        weights("neighbour", a=600 * MIB)
+        weights("venom", small={}, poison=20 * MIB)
+        worker.pause()  # so that both are taken together
+        first, second = await visitor.apply("neighbour"), await visitor.apply("venom")
+        worker.resume()
+        await visitor.reaches("venom", "Failed", within=5 * house.ack_wait + 10)
+        await visitor.reaches("neighbour", "Ready", within=5 * house.ack_wait + 10)
+        print([(o.message.attempt,o.message.state) for o in visitor.all_heard(Progressed, first.metadata.uid, "builder-sync.1")])
+    finally:
+        supervisor.cancel()
+        await asyncio.gather(supervisor, return_exceptions=True)
+        worker.stop()

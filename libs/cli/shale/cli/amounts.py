@@ -1,16 +1,16 @@
 """Ages and bytes as people read them."""
 
-import datetime
+import datetime as dt
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
-_UNITS = ("B", "Ki", "Mi", "Gi", "Ti", "Pi")
-_KIBI = 1024
+_UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
+_MOST, _ROUND = 1000, 100
 
 
-def age(since: str, now: datetime.datetime) -> str:
+def age(since: str, now: dt.datetime) -> str:
     """Return how long ago an RFC 3339 time was: `31s`, `1m34s`, `12m`, `3h20m`, `2d`; `-` when it is no time."""
     try:
-        then = datetime.datetime.fromisoformat(since)
+        then = dt.datetime.fromisoformat(since)
         return duration((now - then).total_seconds())
     except (ValueError, TypeError):
         return "-"
@@ -36,8 +36,9 @@ def _two(whole: int, unit: int, word: str, small: int, small_word: str, *, below
 
 
 def size(count: int) -> str:
-    """Return `86.7Mi`, `612B`: three digits at most before the unit."""
+    """Return a number of bytes with three digits or fewer, as the columns have it: `512`, `86.7Mi`."""
     value, unit = float(count), 0
-    while value >= _KIBI and unit < len(_UNITS) - 1:
-        value, unit = value / _KIBI, unit + 1
-    return f"{value:.0f}{_UNITS[unit]}" if unit == 0 else f"{value:.1f}{_UNITS[unit]}"
+    while value >= _MOST and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    text = f"{value:.1f}" if value < _ROUND else f"{value:.0f}"
+    return text.removesuffix(".0") + _UNITS[unit]

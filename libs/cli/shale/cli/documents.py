@@ -76,7 +76,7 @@ def _text(path: str) -> str:
 def _parse(path: str, text: str) -> Iterator[Document]:
     name = "standard input" if path == "-" else path
     try:
-        for number, tree in enumerate(yaml.load_all(text, _Strict), 1):  # noqa: S506 (_Strict is a SafeLoader)
+        for number, tree in enumerate(yaml.load_all(text, _Strict), 1):
             where = name if number == 1 else f"{name}, document {number}"
             yield from _objects(where, tree)
     except yaml.MarkedYAMLError as error:
@@ -108,7 +108,9 @@ def _check(where: str, tree: Any) -> None:  # noqa: ANN401 (whatever the file sa
         node = waiting.pop()
         seen += 1
         if seen > MAX_NODES:
-            raise CliError(f"{where} amounts to more than {MAX_NODES} values: its aliases repeat too much; write it out")
+            raise CliError(
+                f"{where} amounts to more than {MAX_NODES} values: its aliases repeat too much; write it out"
+            )
         if isinstance(node, dict):
             waiting.extend(node.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         elif isinstance(node, list):

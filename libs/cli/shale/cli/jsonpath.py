@@ -34,7 +34,9 @@ def _steps(path: str) -> tuple[Step, ...]:
     while at < len(path):
         step = _STEP.match(path, at)
         if step is None:
-            raise ValueError(f"{path!r} is not a column's path: at {path[at:]!r} expected .field or [?(@.key=='value')]")
+            raise ValueError(
+                f"{path!r} is not a column's path: at {path[at:]!r} expected .field or [?(@.key=='value')]"
+            )
         steps.append((step["field"] or step["key"], step["value"] or ""))
         at = step.end()
     return tuple(steps)

@@ -1,6 +1,6 @@
 """Objects as rows of a table, by the printer columns of their kind."""
 
-import datetime
+import datetime as dt
 from typing import Any
 
 from shale.cli.amounts import age
@@ -15,14 +15,14 @@ def header(kind: Kind, *, wide: bool, namespaces: bool) -> tuple[str, ...]:
     return (*(("Namespace",) if namespaces else ()), "Name", *(column.name for column in _columns(kind, wide=wide)))
 
 
-def row(kind: Kind, tree: Tree, now: datetime.datetime, *, wide: bool, namespaces: bool) -> tuple[str, ...]:
+def row(kind: Kind, tree: Tree, now: dt.datetime, *, wide: bool, namespaces: bool) -> tuple[str, ...]:
     """Return one object's cells; `-` for what it does not say."""
     metadata = tree["metadata"]
     cells = tuple(cell(column, tree, now) for column in _columns(kind, wide=wide))
     return (*((metadata["namespace"],) if namespaces else ()), metadata["name"], *cells)
 
 
-def cell(column: Column, tree: Tree, now: datetime.datetime) -> str:
+def cell(column: Column, tree: Tree, now: dt.datetime) -> str:
     """Return what one column says of an object."""
     value = find(column.path, tree)
     if value is None or value == "":

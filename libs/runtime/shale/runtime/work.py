@@ -96,7 +96,7 @@ class Work:
 
     async def retries(self, error: Transient, tries: int) -> Answer:
         """Say when it is tried again after an error that passes by itself; `tries` were made already."""
-        delay = min(MAX_NAK, error.after or min(MAX_NAK, 2.0**tries) * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, no secret)
+        delay = min(MAX_NAK, error.after or 2.0 ** min(tries, 6) * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, no secret)
         log.warning("transient", extra={"about": str(self.trigger.about), "error": str(error), "again_in": delay})
         await self._quietly(str(error)[:MAX_ERROR], self.plane.now() + delay)
         return Nak(delay)

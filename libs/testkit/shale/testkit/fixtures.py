@@ -65,9 +65,15 @@ async def real_bus_for(nats_server: NatsServer) -> AsyncGenerator[Provisioned]:
 
 
 @pytest.fixture
-async def real_bus(real_bus_for: Provisioned) -> Bus:
-    """Return a bus with all streams and buckets, and no consumer."""
-    return await real_bus_for()
+def bus_cards() -> tuple[Card, ...]:
+    """Return the cards whose consumers `real_bus` has: none. A test file overrides it with its own."""
+    return ()
+
+
+@pytest.fixture
+async def real_bus(real_bus_for: Provisioned, bus_cards: tuple[Card, ...]) -> Bus:
+    """Return a bus with all streams and buckets, and the consumers of `bus_cards`."""
+    return await real_bus_for(*bus_cards)
 
 
 @pytest.fixture

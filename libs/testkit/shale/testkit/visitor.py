@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 
 from shale.contracts import streams
 from shale.contracts.envelope import Message, unwrap
+from shale.contracts.errors import Transient
 from shale.contracts.resources import KINDS, ModelVersion
 from shale.contracts.subjects import word
 from shale.kube.embedded import EmbeddedResources
@@ -80,6 +81,17 @@ class Visitor:
             if time.monotonic() > end:
                 raise AssertionError(f"not within {within} s: {what}\n{self.house.logs()}")
             await asyncio.sleep(PAUSE)
+
+    async def reconnects(self) -> None:
+        """Wait until this visitor's own connection is back and JetStream answers on it."""
+
+        async def look() -> bool:
+            try:
+                return self.bus.is_connected and "error" not in await self.bus.api("INFO", {})
+            except Transient:
+                return False
+
+        await self.until("the visitor connected again", look)
 
     async def reaches(self, name: str, *phases: str, within: float = 20, generation: int = 0) -> ModelVersion:
         """Wait until a version is in one of these phases (Ready unless named), for `generation` or a newer one."""

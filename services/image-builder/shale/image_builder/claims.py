@@ -4,20 +4,62 @@ Registries have no compare-and-set on tags, a bucket has (spike-findings A7).
 """
 
 import hashlib
+from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from shale.contracts.about import About
-from shale.runtime.bus.buckets import Bucket
+from shale.contracts.errors import Transient
+
+TRIES = 8
+"""Rounds of compare and swap before giving way: who meets us here is another process with the same work."""
+
+
+class Entry(Protocol):
+    """One key as of one revision."""
+
+    @property
+    def value(self) -> bytes:
+        """What was written."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """When."""
+        ...
+
+
+class Bucket(Protocol):
+    """What claims need of a bucket: keys with compare-and-set. Every method raises Transient."""
+
+    async def get(self, key: str) -> Entry | None:
+        """Return what a key holds."""
+        ...
+
+    async def create(self, key: str, value: bytes) -> int | None:
+        """Write a key that is not there; None when it is."""
+        ...
+
+    async def update(self, key: str, value: bytes, revision: int) -> int | None:
+        """Write over exactly this revision; None when another one is there."""
+        ...
+
+    async def delete(self, key: str, revision: int) -> bool:
+        """Delete exactly this revision; False when another one is there."""
+        ...
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Whose a tag is, and the digest that its owner last let it name, announced or not."""
+    """Whose a tag is, and what its owner let it (and the ModelPack tag beside it) name, announced or not.
+
+    `wrote` holds digests: what the tags named when they were moved last, and what they were to name then.
+    """
 
     uid: str
     namespace: str
     name: str
-    wrote: str = ""
+    wrote: tuple[str, ...] = ()
 
 
 class Claims:
@@ -32,29 +74,42 @@ class Claims:
         return (msgspec.json.decode(entry.value, type=Claim), entry.revision) if entry else (None, 0)
 
     async def take(self, repo: str, tag: str, about: About) -> Claim:
-        """Claim a tag if it is free; return whose it is now."""
+        """Claim a tag if it is free; return whose it is now. Raises Transient when others come and go there."""
         mine = Claim(about.uid, about.namespace, about.name)
-        if await self.bucket.create(_key(repo, tag), msgspec.json.encode(mine)) is not None:
-            return mine
-        found, _ = await self.find(repo, tag)
-        return found or await self.take(repo, tag, about)
+        for _ in range(TRIES):
+            if await self.bucket.create(_key(repo, tag), msgspec.json.encode(mine)) is not None:
+                return mine
+            found, _ = await self.find(repo, tag)
+            if found is not None:
+                return found
+        raise _contested(repo, tag)
 
-    async def will_write(self, repo: str, tag: str, uid: str, digest: str) -> bool:
-        """Note what the tag is about to name, so that after a crash its own writer may move it.
+    async def will_write(self, repo: str, tag: str, uid: str, digests: Iterable[str]) -> bool:
+        """Note what the tags name and are about to name, so that after a crash their own writer may move them.
 
-        False when it is not ours.
+        False when the claim is not ours. Raises Transient when too many write to it at once.
         """
-        found, revision = await self.find(repo, tag)
-        if found is None or found.uid != uid:
-            return False
-        noted = msgspec.json.encode(msgspec.structs.replace(found, wrote=digest))
-        return found.wrote == digest or await self.bucket.update(_key(repo, tag), noted, revision) is not None
+        wanted = tuple(sorted(set(digests)))
+        for _ in range(TRIES):
+            found, revision = await self.find(repo, tag)
+            if found is None or found.uid != uid:
+                return False
+            noted = msgspec.json.encode(msgspec.structs.replace(found, wrote=wanted))
+            if found.wrote == wanted or await self.bucket.update(_key(repo, tag), noted, revision) is not None:
+                return True
+        raise _contested(repo, tag)
 
     async def give_up(self, repo: str, tag: str, uid: str) -> None:
-        """Free a tag if it is this uid's."""
-        found, revision = await self.find(repo, tag)
-        if found is not None and found.uid == uid:
-            await self.bucket.delete(_key(repo, tag), revision)
+        """Free a tag if it is this uid's. Raises Transient when too many write to it at once."""
+        for _ in range(TRIES):
+            found, revision = await self.find(repo, tag)
+            if found is None or found.uid != uid or await self.bucket.delete(_key(repo, tag), revision):
+                return
+        raise _contested(repo, tag)
+
+
+def _contested(repo: str, tag: str) -> Transient:
+    return Transient(f"the claim on {repo}:{tag} changed {TRIES} times while it was written")
 
 
 def _key(repo: str, tag: str) -> str:

@@ -70,7 +70,9 @@ def _prepare(seen: Seen) -> Decision:
 def _join(seen: Seen, plan: LayersPlanned) -> Decision:
     """From a plan to an image."""
     if isinstance(seen.tag, Taken):
-        return Refuse("TagTaken", f"{_image(seen, plan.tag)} {seen.tag.by}: choose another imageTag for a new version")
+        return Refuse(
+            "TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag for a new version"
+        )
     if seen.spec.dry_run:
         return Done()
     if seen.missing:

@@ -21,8 +21,8 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
         if owner.uid != uid:
             taken = Taken(tag, f"is claimed by modelversion {owner.namespace}/{owner.name}")
             continue
-        there = None if seen.spec.image_tag else await asyncio.to_thread(registry.resolve, repo, tag)
-        if there is None or there.digest == owner.wrote:
+        there = {} if seen.spec.image_tag else await asyncio.to_thread(_named, registry, repo, tag)
+        if set(there.values()) <= set(owner.wrote):
             return msgspec.structs.replace(seen, tag=Claimed(tag))
         await claims.give_up(repo, tag, uid)
         taken = Taken(tag, "names other content")
@@ -30,9 +30,10 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
 
 
 async def publish(claims: Claims, registry: Registry, seen: Seen, effect: PublishImage) -> Seen:
-    """Push everything by digest, then the tags; verify.
+    """Push everything by digest, then the tags.
 
-    A tag that names what was announced, or is not ours, does not move.
+    A tag that names what was announced, or is not ours, does not move; nor does the ModelPack tag beside it, which
+    somebody else may have made.
     """
     repo, uid = seen.spec.image_repo, seen.about.uid
     image = build([packed for _, packed in effect.layers], effect.tag)
@@ -42,14 +43,22 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     owner = await claims.take(repo, effect.tag, seen.about)
     if owner.uid != uid:
         return _taken(seen, effect, f"is claimed by modelversion {owner.namespace}/{owner.name}")
-    movable = {"", image.index.digest} | ({owner.wrote} - seen.announced)
-    there = await asyncio.to_thread(registry.resolve, repo, effect.tag)
-    if (there.digest if there else "") not in movable:
-        return _taken(seen, effect, "names other content already")
-    if not await claims.will_write(repo, effect.tag, uid, image.index.digest):
+    there = await asyncio.to_thread(_named, registry, repo, effect.tag)
+    wanted = {tag: named.digest for tag, named in image.tags}
+    mine = set(owner.wrote) - seen.announced
+    for tag, digest in there.items():
+        if digest not in {wanted[tag], *mine}:
+            return msgspec.structs.replace(seen, tag=Taken(tag, "names other content already"))
+    if not await claims.will_write(repo, effect.tag, uid, (*there.values(), *wanted.values())):
         return _taken(seen, effect, "was claimed by another meanwhile")
     await asyncio.to_thread(_push, registry, repo, image)
     return msgspec.structs.replace(seen, image=_built(seen, effect, image))
+
+
+def _named(registry: Registry, repo: str, tag: str) -> dict[str, str]:
+    """Return the digests that a tag and the ModelPack tag beside it name, of those that name anything."""
+    found = {name: registry.resolve(repo, name) for name in (tag, tag + MODELPACK_SUFFIX)}
+    return {name: there.digest for name, there in found.items() if there is not None}
 
 
 def _missing(registry: Registry, repo: str, effect: PublishImage) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 import asyncio
 from urllib.parse import quote
 
+import msgspec
+
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.runtime.told import Told
@@ -29,7 +31,8 @@ def place_of(storage: Storage, roots: Roots) -> str | Problem:
         case LocalStorage(path=path):
             uri = f"file://{quote(path)}"
         case None:
-            kind = next(name for name in storage.__struct_fields__ if getattr(storage, name) is not None)
+            fields = msgspec.structs.fields(storage)
+            kind = next(field.encode_name for field in fields if getattr(storage, field.name) is not None)
             return Problem("StorageNotServed", f"storage.{kind} needs a cluster: this installation reads localStorage")
     source = open_source(uri, roots)
     pinned = source if isinstance(source, Unscannable) else source.resolve()

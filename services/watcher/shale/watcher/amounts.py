@@ -1,7 +1,7 @@
 """Bytes for people, as the columns print them: `6.1/15.2Gi (40%)`."""
 
-_MOST = 1000
-"""Beyond three digits comes the next unit."""
+_MOST = 999.5
+"""What would be printed with four digits comes in the next unit."""
 _ROUND = 100
 _UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
 

@@ -14,7 +14,7 @@ from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Gone
 from shale.contracts.resources import KINDS, Model, ModelVersion, Object
-from shale.kube.resources import Changed, Deleted, Invalid, Resources
+from shale.kube.resources import Changed, Deleted, Invalid, Missing, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.plane import Plane
 from shale.watcher.announce import AddFinalizer, about, announce
@@ -50,7 +50,12 @@ class Announcer:
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Watch all kinds and tell what is to be told, without end."""
+        """Watch all kinds and tell what is to be told, without end; each time from what is there then.
+
+        Who leads again after another did knows of objects that are gone by now.
+        """
+        for memory in (self.objects, self.gone, self._dirty, self._told):
+            memory.clear()
         async with asyncio.TaskGroup() as group:
             for kind in KINDS:
                 group.create_task(self._follow(kind))
@@ -83,24 +88,30 @@ class Announcer:
     def _deleted(self, obj: Object) -> None:
         self.objects.pop(_key(obj), None)
         self._told.pop(obj.metadata.uid, None)
-        self.gone[obj.metadata.uid] = about(obj)
-        self._mark(obj.metadata.uid)
+        self._gone(about(obj))
         self._mark(_catalogue(obj))
 
     async def _miss(self, kind: str, uids: frozenset[str]) -> None:
         """After a list: who was declared and is not there is gone, whoever took its finalizer."""
         for _ in range(10):
             try:
-                missing = [one for one in await self.census.declared(kind) if one.uid not in uids]
+                for one in await self.census.declared(kind):
+                    if one.uid not in uids and not await self._is_there(one):
+                        self._gone(one)
             except Transient as error:
                 log.warning("census", extra={"error": str(error)})
                 await asyncio.sleep(LONGEST)
-                continue
-            for one in missing:
-                if not any(obj.metadata.uid == one.uid for obj in list(self.objects.values())):
-                    self.gone[one.uid] = one
-                    self._mark(one.uid)
-            return
+            else:
+                return
+
+    async def _is_there(self, one: About) -> bool:
+        """Ask again: what was listed before the census is older than it, for who slept in between by a whole life."""
+        obj = await self.resources.get(KINDS[one.kind], one.namespace, one.name)
+        return not isinstance(obj, Missing) and obj.metadata.uid == one.uid
+
+    def _gone(self, one: About) -> None:
+        self.gone[one.uid] = one
+        self._mark(one.uid)
 
     def _mark(self, key: Key | str) -> None:
         self._dirty[key] = 0.0
@@ -124,8 +135,9 @@ class Announcer:
 
     async def _tell(self, key: Key | str) -> None:
         if isinstance(key, str):
-            await self.plane.say(Gone(self.gone[key]))
-            self.gone.pop(key, None)
+            if (one := self.gone.get(key)) is not None:
+                await self.plane.say(Gone(one))
+                self.gone.pop(key, None)
         elif key[0] == "catalogue":
             await self._fold(key)
         elif (obj := self.objects.get(key)) is not None:
@@ -142,7 +154,8 @@ class Announcer:
                 said = (fact.about.generation, isinstance(fact, Gone))
                 if self._told.get(obj.metadata.uid) != said:
                     await self.plane.say(fact)
-                    self._told[obj.metadata.uid] = said
+                    if _key(obj) in self.objects:
+                        self._told[obj.metadata.uid] = said
 
     async def _fold(self, key: Key) -> None:
         """Write a Model's status as its versions in the cache have it.
@@ -160,8 +173,8 @@ class Announcer:
         ]
         now = dt.datetime.fromtimestamp(self.plane.now(), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = catalogue(model, versions, now)
-        if status != model.status:
-            await self.resources.apply_status(model, status)
+        if status != model.status and isinstance(said := await self.resources.apply_status(model, status), Invalid):
+            log.error("status refused", extra={"about": str(about(model)), "error": said.message})
 
 
 def _key(obj: Object) -> Key:

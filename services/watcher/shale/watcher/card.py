@@ -45,7 +45,7 @@ FORGET = Card(
     name="forget",
     does="lets go of an object once everyone who held something of it has undone that",
     kinds=("model", "modelversion"),
-    hears=(Gone, Released),
+    hears=(Declared, Gone, Released),  # Declared: one that was told late, after the end, is purged too
     folds=True,
 )
 MAKER = Card(

@@ -5,13 +5,16 @@ import msgspec
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import (
     Declared,
+    Fact,
     ImageBuilt,
     LayerLost,
     LayerPacked,
+    LayerRefused,
     LayersPlanned,
     Progressed,
     Refused,
     Scanned,
+    ScanRefused,
     StorageReady,
 )
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
@@ -21,16 +24,19 @@ from shale.runtime.told import Told
 from shale.watcher.amounts import amount, progress, share
 
 TERMINAL = frozenset({"Ready", "Failed"})
+MESSAGE = 16_384
+"""Characters of a foreign message that a condition holds: the API takes 32,768 in all."""
 
 
 def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionStatus:
     """Return the whole status; `before` is the object's own, `now` RFC 3339 for conditions that change.
 
-    A terminal status is never replaced by an emptier one: after the bus was wiped, what is known stays known.
+    A terminal status is never replaced by an emptier one: after the bus was wiped, what is known stays known, and since
+    when it was so.
     """
     phase, says = _standing(told)
-    same = before.observed_generation == told.about.generation
-    if same and before.phase in TERMINAL and phase not in {*TERMINAL, "Deleting"}:
+    ended = before.observed_generation == told.about.generation and before.phase in TERMINAL
+    if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told)):
         return before
     sums = _sums(told)
     return msgspec.structs.replace(
@@ -44,10 +50,15 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
         bytes_reused=sums.reused,
         new=amount(sums.new) if sums.packed else "",
         reused=share(sums.reused, sums.packed) if sums.packed else "",
-        start_time=told.when(Declared),
-        finish_time=told.when(ImageBuilt) or told.when(Refused),
+        start_time=(before.start_time if ended else "") or _when(told, Declared),
+        finish_time=(before.finish_time if ended else "") or _when(told, ImageBuilt) or _when(told, Refused),
         conditions=stamp(says, before.conditions, told.about.generation, now),
     )
+
+
+def _was_known(told: Told) -> bool:
+    """Whether this generation had ended before it was declared (again): no more will be told than its status has."""
+    return told.declared is not None and told.declared.known is not None
 
 
 def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
@@ -58,25 +69,35 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
     storage = _storage(told)
     if (built := told.one(ImageBuilt)) is not None:
         return "Ready", (*ready("ImageBuilt", f"{built.image}@{built.digest}"), *storage)
-    if (refused := told.one(Refused)) is not None:
-        return "Failed", (*stalled(refused.reason, refused.message), *storage)
+    if refusals := told.all(Refused):
+        refused = min(refusals, key=lambda fact: fact.part)
+        return "Failed", (*stalled(refused.reason, refused.message[:MESSAGE]), *storage)
+    if dry := _dry_run(told):
+        return "Pending", (Says("Ready", "False", "DryRun", dry), *storage)
     phase, message = _phase(told)
     worst = _worst(told)
     if worst is not None and worst.state == "Stalled":
-        return phase, (*stalled(worst.reason, worst.message), *storage)
+        return phase, (*stalled(worst.reason, worst.message[:MESSAGE]), *storage)
     if worst is not None and worst.state == "Retrying":
         again = max(0, round(worst.next_at - told.now))
-        return phase, (*reconciling("Retrying", f"retrying in {again} s: {worst.message}"), *storage)
+        why = f"retrying in {again} s: {worst.message[:MESSAGE]}"
+        return phase, (*reconciling("Retrying", why), *storage)
     return phase, (*reconciling(phase, message), *storage)
 
 
-def _phase(told: Told) -> tuple[Phase, str]:
+def _dry_run(told: Told) -> str:
+    """Return what a dry run found out; empty when it is none, or not through: then nothing is worked on any more."""
     plan, spec = told.one(LayersPlanned), told.declared.spec if told.declared else None
+    if plan is None or not isinstance(spec, ModelVersionSpec) or not spec.dry_run:
+        return ""
+    size = amount(sum(layer.size for layer in plan.layers))
+    return f"dry run: {len(plan.layers)} layers, {size}; set dryRun: false to pack them"
+
+
+def _phase(told: Told) -> tuple[Phase, str]:
+    plan = told.one(LayersPlanned)
     if plan is not None:
         packed = _packed(told)
-        if isinstance(spec, ModelVersionSpec) and spec.dry_run:
-            size = amount(sum(layer.size for layer in plan.layers))
-            return "Pending", f"dry run: {len(plan.layers)} layers, {size}; set dryRun: false to pack them"
         if len(packed) == len(plan.layers):
             return "Publishing", "all layers packed; pushes the manifests"
         return "Packing", f"{len(packed)} of {len(plan.layers)} layers packed"
@@ -92,18 +113,26 @@ def _storage(told: Told) -> tuple[Says, ...]:
     return (Says("StorageReady", "True", "Readable", f"read at {place.uri}"),) if place else ()
 
 
-def _worst(told: Told) -> Progressed | None:
-    """Return the reading that a person should know of first: what stalls, else what retries.
+def _when(told: Told, kind: type[Fact]) -> str:
+    """Return when the first fact of a class was told of this generation, or an empty string."""
+    mine = (s for s in told.said if isinstance(s.fact, kind) and s.fact.about.generation == told.about.generation)
+    return min((s.time for s in mine), default="")
 
-    None of parts that are done.
-    """
-    ended = {f"builder-sync.{fact.part}" for fact in told.all(LayerPacked)}
-    open_ = [reading for reading in told.readings if reading.part not in ended]
-    if told.one(StorageReady) is not None:
-        open_ = [reading for reading in open_ if reading.part != "storage-provisioner"]
+
+def _worst(told: Told) -> Progressed | None:
+    """Return the reading that a person should know of first: what stalls, else what retries."""
     rank = {"Stalled": 0, "Retrying": 1}
-    worst = sorted((r for r in open_ if r.state in rank), key=lambda r: (rank[r.state], r.part))
-    return worst[0] if worst else None
+    bad = (reading for reading in _open(told) if reading.state in rank)
+    return min(bad, key=lambda reading: (rank[reading.state], reading.part), default=None)
+
+
+def _open(told: Told) -> tuple[Progressed, ...]:
+    """Return the readings of what is still worked on: one is void once its part has its milestone."""
+    jobs = (*told.all(Scanned), *told.all(ScanRefused), *told.all(LayerPacked), *told.all(LayerRefused))
+    ended = {f"builder-sync.{fact.part}" for fact in jobs}
+    if told.one(StorageReady) is not None:
+        ended.add("storage-provisioner")
+    return tuple(reading for reading in told.readings if reading.part not in ended)
 
 
 def _packed(told: Told) -> dict[str, PackedLayer]:
@@ -131,7 +160,7 @@ def _sums(told: Told) -> _Sums:
         return _Sums(blobs, blobs, blobs, blobs - reused, reused)
     waiting = {layer.part: layer.size for layer in plan.layers if layer.part not in packed}
     moved = {
-        reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in told.readings
+        reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in _open(told)
     }
     done = sum(min(size, moved.get(part, 0)) for part, size in waiting.items())
     return _Sums(blobs + sum(waiting.values()), blobs + done, blobs, blobs - reused, reused)

@@ -7,6 +7,7 @@ import msgspec
 from shale.contracts.about import About
 from shale.contracts.facts import Released
 from shale.contracts.resources import KINDS, ModelVersion, ModelVersionStatus
+from shale.contracts.resources.meta import Condition
 from shale.kube.resources import Conflict, Invalid, Missing, Resources
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
@@ -18,6 +19,10 @@ from shale.watcher.project import TERMINAL, project
 STEP_BYTES = 0.05
 STEP_SECONDS = 5.0
 """A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md)."""
+
+
+COUNTING = frozenset({"Packing", "Retrying"})
+"""Reasons whose messages hold numbers that move all the time: layers, seconds."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -45,18 +50,25 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if seen.stale:
         return Do(Look())
     if obj is None or told.declared is None:
-        left = told.gone and obj is None and any(said.fact.about.generation for said in told.said if not said.is_gone)
-        return Do(Forget()) if left else Done()
+        return Do(Forget()) if obj is None and _is_left(told) else Done()
     status = project(told, obj.status, _rfc3339(told.now))
     if _is_first_wait(obj.status, status):
         return Done()
     if status != obj.status:
-        due = seen.written + STEP_SECONDS
-        if _only_progress(obj.status, status) and (told.now < due or _step(obj.status, status) < STEP_BYTES):
-            return Wait("Throttled", "", until=max(due, told.now + STEP_SECONDS))
+        if _only_progress(obj.status, status):
+            if _step(obj.status, status) < STEP_BYTES:
+                return Done()  # the reading that makes the step wakes us
+            if told.now < (due := seen.written + STEP_SECONDS):
+                return Wait("Throttled", "", until=due)
         return Do(ApplyStatus(status))
     outlived = _outlived(told, status)
     return Do(Forget(before=outlived)) if outlived else Done()
+
+
+def _is_left(told: Told) -> bool:
+    """Whether something was told late of what is gone and held by nobody: nobody else will purge it."""
+    late = any(said.fact.about.generation for said in told.said if not said.is_gone) or bool(told.readings)
+    return told.gone and not told.holders and late
 
 
 def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
@@ -65,12 +77,15 @@ def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> boo
 
 
 def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """Whether nothing but numbers moved."""
+    """Whether nothing but numbers moved, those in messages that count included."""
     if before.phase != after.phase or before.observed_generation != after.observed_generation:
         return False
-    return [(c.type, c.status, c.reason) for c in before.conditions] == [
-        (c.type, c.status, c.reason) for c in after.conditions
-    ]
+    return [_gist(condition) for condition in before.conditions] == [_gist(condition) for condition in after.conditions]
+
+
+def _gist(condition: Condition) -> tuple[str, str, str, str]:
+    message = "" if condition.reason in COUNTING else condition.message
+    return condition.type, condition.status, condition.reason, message
 
 
 def _step(before: ModelVersionStatus, after: ModelVersionStatus) -> float:
@@ -125,8 +140,15 @@ class Scribe:
             case Invalid(message):
                 raise ValueError(f"the status of {seen.told.about} was refused: {message}")
             case _:
-                self._written[seen.told.about.uid] = seen.told.now
+                self._note(seen.told, effect.status)
                 return msgspec.structs.replace(seen, object=written, written=seen.told.now)
+
+    def _note(self, told: Told, status: ModelVersionStatus) -> None:
+        """Keep when it was written, as long as more numbers may come."""
+        if status.phase in TERMINAL or told.gone:
+            self._written.pop(told.about.uid, None)
+        else:
+            self._written[told.about.uid] = told.now
 
     async def release(self, about: About, told: Told) -> Released:
         """Hold nothing."""

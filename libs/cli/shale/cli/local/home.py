@@ -55,7 +55,7 @@ class Home(msgspec.Struct, frozen=True):
         return self.path / "state.json"
 
     def state(self) -> State | None:
-        """Return what is up, or was when it was killed; None when nothing is. Raises CliError when it cannot be read."""
+        """Return what is up, or was when it was killed; None when nothing is. Raises CliError for what is no state."""
         try:
             return msgspec.json.decode(self.state_file.read_bytes(), type=State)
         except FileNotFoundError:

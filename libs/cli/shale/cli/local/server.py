@@ -35,7 +35,7 @@ def binary() -> str:
 
 
 def choose_port(wanted: int | None) -> int:
-    """Return the port asked for, else the usual one, else any that is free. CliError when the one asked for is taken."""
+    """Return the port asked for (CliError when it is taken), else the usual one, else any that is free."""
     if wanted is not None:
         if not _free(wanted):
             raise CliError(f"port {wanted} of {HOST} is taken: give another --port, or none to have a free one chosen")
@@ -74,12 +74,12 @@ async def answers(url: str, port: int, log: Path) -> None:
     """Return once JetStream answers. Raises CliError after WITHIN."""
     try:
         async with asyncio.timeout(WITHIN):
-            while not (await listens(HOST, port) and await _jetstream(url)):
+            while True:
+                if await listens(HOST, port) and await _jetstream(url):
+                    return
                 await asyncio.sleep(0.02)
     except TimeoutError as error:
-        raise CliError(
-            f"nats-server did not answer at {url} within {WITHIN:g} s: see {log}", Exit.TIMED_OUT
-        ) from error
+        raise CliError(f"nats-server did not answer at {url} within {WITHIN:g} s: see {log}", Exit.TIMED_OUT) from error
 
 
 async def _jetstream(url: str) -> bool:

@@ -19,11 +19,15 @@ _PER_PROCESS = frozenset({f"{PREFIX}INSTANCE", f"{PREFIX}HEALTH_PORT"})
 """Settings that no two processes may share."""
 
 
-def environ(nats_url: str, registry: Path, roots: str, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a service: `given`, told where NATS, the registry and the readable folders are."""
-    told = {"NATS_URL": nats_url, "LAYOUT_DIR": str(registry), **({"ROOTS": roots} if roots else {})}
-    ours = {key: value for key, value in given.items() if key not in _PER_PROCESS}
-    return {**ours, **{PREFIX + key: value for key, value in told.items()}}
+def environ(told: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a service: `given` without what no two processes may share, and what it is `told`."""
+    return {**{key: value for key, value in given.items() if key not in _PER_PROCESS}, **told}
+
+
+def told(nats_url: str, registry: Path, readable: str) -> dict[str, str]:
+    """Return the settings by which a service finds NATS, the registry and the folders that may be read."""
+    said = {"NATS_URL": nats_url, "LAYOUT_DIR": str(registry), **({"ROOTS": readable} if readable else {})}
+    return {PREFIX + key: value for key, value in said.items()}
 
 
 def programs(home: Home, names: Sequence[str], environment: Mapping[str, str]) -> tuple[Program, ...]:
@@ -58,11 +62,17 @@ async def ready(services: Sequence[Kept]) -> None:
     for one in services:
         try:
             async with asyncio.timeout(WITHIN):
-                while not await _ready(one):
-                    await asyncio.sleep(0.03)
+                await _until_ready(one)
         except TimeoutError as error:
             late = f"{one.program.name} was not ready within {WITHIN:g} s: see {one.program.log}"
             raise CliError(late, Exit.TIMED_OUT) from error
+
+
+async def _until_ready(one: Kept) -> None:
+    while True:
+        if await _ready(one):
+            return
+        await asyncio.sleep(0.03)
 
 
 async def _ready(one: Kept) -> bool:

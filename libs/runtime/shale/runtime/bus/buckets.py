@@ -116,6 +116,7 @@ class Bucket:
             sub = await self.bus.stream.pull_subscribe(f"{self._prefix}{prefix}.>", stream=self._stream, config=config)
         except (TimeoutError, nats.errors.Error) as error:
             raise Transient(f"watching {self.name}/{prefix}: {type(error).__name__} {error}") from error
+        info: api.ConsumerInfo | None = None
         try:
             info, quiet, came = await sub.consumer_info(), 0, 0
             left = info.num_pending or 0
@@ -142,6 +143,15 @@ class Bucket:
             log.info("watch is made again", extra={"bucket": self.name, "error": f"{type(error).__name__} {error}"})
         finally:
             await sub.unsubscribe()
+            await self._end(info.name if info else "")
+
+    async def _end(self, consumer: str) -> None:
+        """Delete a consumer that has done: the server lets one stream have so many, and each list makes one."""
+        try:
+            if consumer:
+                await self.bus.api(f"CONSUMER.DELETE.{self._stream}.{consumer}", {})
+        except Transient as error:
+            log.info("consumer not deleted: it ends by itself", extra={"bucket": self.name, "error": str(error)})
 
     def _from(self, message: Msg) -> Entry:
         return self._entry(message.subject, message.data, message.metadata.sequence.stream, message.headers)

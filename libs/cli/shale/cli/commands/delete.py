@@ -1,0 +1,107 @@
+"""`shale delete`: objects go, and by default this waits until they are gone."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Literal
+
+import msgspec
+
+from shale.cli import documents, door
+from shale.cli.common import Common
+from shale.cli.exits import CliError, Exit, usage
+from shale.cli.kinds import DEFAULT_NAMESPACE, target
+from shale.cli.screen import line, say
+from shale.contracts.resources import Kind, Object
+from shale.kube import manifests
+from shale.kube.resources import Cascade, Conflict, Invalid, Missing, Removed, Resources
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What to delete, and whether to wait for it, at most `timeout` seconds for each."""
+
+    target: list[str]
+    file: list[str]
+    namespace: str = ""
+    cascade: Cascade = "background"
+    wait: Literal["true", "false"] = "true"
+    timeout: float = 300
+
+
+class Doomed(msgspec.Struct, frozen=True):
+    """One object by its name."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return `modelversion team-a/mv-3`."""
+        return f"{self.kind.word} {self.namespace}/{self.name}"
+
+
+def run(common: Common, options: Options) -> int:
+    """Delete, and say for each object what became of it."""
+    if bool(options.target) == bool(options.file):
+        raise usage("delete what? write KIND/NAME or -f FILE, one of the two")
+    return door.run(_run(common, options, _doomed(options)))
+
+
+def _doomed(options: Options) -> list[Doomed]:
+    if options.target:
+        wanted = target(options.target, named=True)
+        return [Doomed(wanted.kind, options.namespace or DEFAULT_NAMESPACE, wanted.name)]
+    found: list[Doomed] = []
+    for document in documents.read(options.file):
+        said = manifests.read(document.tree, options.namespace or DEFAULT_NAMESPACE)
+        if isinstance(said, Invalid):
+            raise CliError(f"{document.where}: {said.message}")
+        found.append(Doomed(said.kind, said.metadata.namespace, said.metadata.name))
+    return found
+
+
+async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
+    async with door.resources(common) as resources:
+        for one in doomed:
+            try:
+                async with asyncio.timeout(options.timeout):
+                    said = await _delete(resources, one, options)
+            except TimeoutError as error:
+                late = f"{one} is not gone after {options.timeout:g} s: {await _waits_for(resources, one)}"
+                raise CliError(late, Exit.TIMED_OUT) from error
+            if common.machine:
+                line({"kind": one.kind.word, "namespace": one.namespace, "name": one.name, "result": said})
+            else:
+                say(f"{one} {said}")
+    return Exit.OK
+
+
+async def _delete(resources: Resources, one: Doomed, options: Options) -> str:
+    match await resources.delete(one.kind, one.namespace, one.name, cascade=options.cascade):
+        case Removed():
+            return "deleted"
+        case Missing(message) if options.file:
+            return "was not there" if message else ""
+        case Missing(message) | Conflict(message):
+            raise CliError(f"{message}: nothing was deleted")
+        case obj if options.wait == "true":
+            await _gone(resources, one, obj)
+            return "deleted"
+        case _:
+            return "is being deleted"
+
+
+async def _gone(resources: Resources, one: Doomed, obj: Object) -> None:
+    """Return once this very object is gone: a namesake may be there by then."""
+    async with aclosing(door.follow(resources, one.kind, one.namespace, one.name)) as seen:
+        async for now in seen:
+            if now is None or now.metadata.uid != obj.metadata.uid:
+                return
+
+
+async def _waits_for(resources: Resources, one: Doomed) -> str:
+    """Say what a deleting object itself says."""
+    obj = await resources.get(one.kind, one.namespace, one.name)
+    if isinstance(obj, Missing):
+        return "it went this moment"
+    said = next((one.message for one in obj.status.conditions if one.type == "Ready"), "")
+    return said or f"it waits for {', '.join(obj.metadata.finalizers) or 'its dependents'}; is the watcher running?"

@@ -1,0 +1,163 @@
+"""`shale demo`: the whole road on a real model, on this machine, from manifests to proof; it leaves nothing behind."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from shale.cli import documents, door, screen
+from shale.cli.amounts import size
+from shale.cli.commands import wait
+from shale.cli.commands.apply import apply
+from shale.cli.common import Common
+from shale.cli.demo import proof
+from shale.cli.demo.board import Board, Show, Step
+from shale.cli.demo.weights import Models, installed, lay_out
+from shale.cli.exits import CliError, Exit
+from shale.cli.facts import new_and_reused
+from shale.cli.local.home import Home, State
+from shale.cli.local.stack import Plan, up
+from shale.contracts.resources import KINDS, ModelVersion
+from shale.kube.resources import Resources
+
+FIRST, SECOND = "first-version.yaml", "second-version.yaml"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """`weights` and `samples` are empty for the installed package and for deploy/samples; `timeout` in seconds."""
+
+    weights: str = ""
+    samples: str = ""
+    workers: int = 2
+    timeout: float = 60
+    keep: bool = False
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the demo showed, for a program."""
+
+    image: str
+    second_image: str
+    files: int
+    bytes: int
+    bytes_new: int
+    bytes_reused: int
+    steps: list[Step]
+
+
+def run(common: Common, options: Options) -> int:
+    """Show it; any mismatch is exit code 1, and whatever happens, all that was started is ended."""
+    samples = _samples(options.samples)
+    source = Path(options.weights) if options.weights else installed()
+    board = Board(machine=common.machine)
+    with _folder(board, keep=options.keep) as folder:
+        try:
+            shown = door.run(
+                asyncio.wait_for(_demo(common, options, board, (samples, source, folder)), options.timeout)
+            )
+        except TimeoutError as error:
+            done = ", ".join(step.what for step in board.steps) or "nothing"
+            raise CliError(f"not through within {options.timeout:g} s; done: {done}", Exit.TIMED_OUT) from error
+    board.tell()
+    board.summary()
+    if common.machine:
+        screen.document(msgspec.to_builtins(shown), common.output)
+    return Exit.OK
+
+
+def _samples(given: str) -> Path:
+    """Return the folder of the samples: here, or in the checkout that this module lies in."""
+    places = [Path(given)] if given else [Path("deploy/samples"), Path(__file__).parents[5] / "deploy" / "samples"]
+    found = next((place for place in places if (place / FIRST).is_file() and (place / SECOND).is_file()), None)
+    if found is None:
+        raise CliError(f"{FIRST} and {SECOND} are not in {places[0]}: run it in Shale's own folder, or give --samples")
+    return found
+
+
+@contextmanager
+def _folder(board: Board, *, keep: bool) -> Generator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="shale-demo-"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            board.tell(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+async def _demo(common: Common, options: Options, board: Board, places: tuple[Path, Path, Path]) -> Shown:
+    samples, source, folder = places
+    with board.step("two versions of a model") as result:
+        models = await asyncio.to_thread(lay_out, source, folder / "models")
+        result.append(f"{models.files} files, {size(models.bytes)}; the second one differs in {models.changed}")
+    home = Home(folder / "home")
+    plan = Plan(home, home.registry, workers=options.workers, roots=f"/models={models.root}")
+    async with AsyncExitStack() as started:
+        with board.step("NATS and the services") as result:
+            state = await started.enter_async_context(up(plan, board.tell))
+            result.append(f"{state.nats_url}: {', '.join(one.name for one in state.processes)}")
+        shown = await _road(common, board, state, samples, models)
+        with board.step("end all that was started"):
+            await started.aclose()
+    return shown
+
+
+async def _road(common: Common, board: Board, state: State, samples: Path, models: Models) -> Shown:
+    here = msgspec.structs.replace(common, nats=state.nats_url)
+    registry = Path(state.registry)
+    async with door.resources(here) as resources:
+        first = await _version(board, resources, samples / FIRST)
+        blobs = proof.weights(registry, first)
+        await _prove(board, registry, first, models.first)
+        second = await _version(board, resources, samples / SECOND)
+        with board.step("the weights were not written again") as result:
+            result.append(proof.unwritten(blobs, registry, first, second))
+        await _prove(board, registry, second, models.second)
+    return Shown(
+        image=proof.pinned(first),
+        second_image=proof.pinned(second),
+        files=models.files,
+        bytes=models.bytes,
+        bytes_new=second.status.bytes_new,
+        bytes_reused=second.status.bytes_reused,
+        steps=board.steps,
+    )
+
+
+async def _version(board: Board, resources: Resources, manifest: Path) -> ModelVersion:
+    """Apply a sample and follow its version until it is ready."""
+    with board.step(f"apply {manifest.name}") as result:
+        applied = [await apply(resources, document) for document in documents.read([str(manifest)])]
+        for one in applied:
+            board.tell(f"   {one.kind} {one.namespace}/{one.name} {one.result}")
+        name = next((one for one in applied if one.kind == "modelversion"), None)
+        if name is None:
+            raise CliError(f"{manifest} holds no ModelVersion: the demo needs one")
+        with board.live(name.name) as show:
+            version = await _ready(resources, name.namespace, name.name, show)
+        result += [proof.pinned(version), new_and_reused(version.status.layers)]
+    board.layers(version)
+    return version
+
+
+async def _ready(resources: Resources, namespace: str, name: str, show: Show) -> ModelVersion:
+    kind = KINDS["modelversion"]
+    async with aclosing(door.follow(resources, kind, namespace, name)) as seen:
+        async for obj in seen:
+            if isinstance(obj, ModelVersion):
+                show(obj)
+            if wait.judge(obj, "Ready", f"{kind.word} {namespace}/{name}") and isinstance(obj, ModelVersion):
+                return obj
+    raise CliError(f"the watch of {kind.word} {namespace}/{name} ended: run the demo again")
+
+
+async def _prove(board: Board, registry: Path, version: ModelVersion, source: Path) -> None:
+    """Pull a version back and hold it against its source."""
+    with board.step(f"pull {version.metadata.name} back") as result:
+        into = source.with_name(f"{source.name}.pulled")
+        result.append(await asyncio.to_thread(proof.equal, registry, version, source, into))

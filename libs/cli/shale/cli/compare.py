@@ -1,0 +1,115 @@
+"""Are these the same files? Every difference by name, never by its size or time alone."""
+
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from shale.oci.tarball import PREFIX
+
+BLOCK = 1 << 20
+
+
+class Against:
+    """Holds what layers bring against one folder; `complaints` are one line per difference."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.complaints: list[str] = []
+        self.files = 0
+        self._told: set[str] = set()
+
+    def layer(self, blocks: Iterable[bytes]) -> None:
+        """Compare every entry below `models/` of an uncompressed tar, which is read to its end."""
+        rest = iter(blocks)
+        with tarfile.open(fileobj=io.BufferedReader(_Blocks(rest), BLOCK), mode="r|", bufsize=BLOCK) as tar:
+            for member in tar:
+                path = member.name.lstrip("/").removeprefix(PREFIX)
+                if member.name.lstrip("/").startswith(PREFIX):
+                    self._told.add(path)
+                    self._entry(member, tar.extractfile(member) if member.isreg() else None, path)
+        for _ in rest:
+            pass  # the digest is of all bytes, those behind the tar's end too
+
+    def finish(self) -> None:
+        """Complain of what is in the folder and in no layer."""
+        self.complaints += [
+            f"{path} is not in the image" for path in sorted(listing(self.folder)) if path not in self._told
+        ]
+
+    def _entry(self, member: tarfile.TarInfo, contents: IO[bytes] | None, path: str) -> None:
+        there = self.folder / path
+        if not os.path.lexists(there):
+            self.complaints.append(f"{path} is missing in {self.folder}")
+        elif member.issym():
+            found = str(there.readlink()) if there.is_symlink() else "no link"
+            self._unless(found == member.linkname, f"{path} is {found!r}, in the image a link to {member.linkname!r}")
+        elif member.isdir():
+            self._unless(there.is_dir() and not there.is_symlink(), f"{path} is no folder, in the image it is")
+        elif there.is_symlink() or not there.is_file():
+            self.complaints.append(f"{path} is no file, in the image it is")
+        elif contents is not None:
+            self.files += 1
+            with there.open("rb") as file:
+                self._unless(_same(file, contents), f"{path} holds other bytes than in the image")
+
+    def _unless(self, same: bool, complaint: str) -> None:  # noqa: FBT001 (it is the sentence's condition)
+        if not same:
+            self.complaints.append(complaint)
+
+
+def trees(one: Path, other: Path) -> list[str]:
+    """Return every difference between two folders: names, kinds, links, bytes."""
+    left, right = listing(one), listing(other)
+    lines = [f"{path} is only in {one}" for path in sorted(left.keys() - right.keys())]
+    lines += [f"{path} is only in {other}" for path in sorted(right.keys() - left.keys())]
+    both = sorted(left.keys() & right.keys())
+    return lines + [f"{path} differs" for path in both if not _alike(one / path, other / path, left[path], right[path])]
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return everything below a folder by its relative path: `directory`, `file` or `link to ...`."""
+    found: dict[str, str] = {}
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(above, name)
+            kind = f"link to {path.readlink()}" if path.is_symlink() else "directory" if path.is_dir() else "file"
+            found[path.relative_to(folder).as_posix()] = kind
+    return found
+
+
+def _alike(one: Path, other: Path, kind: str, other_kind: str) -> bool:
+    if kind != other_kind or kind != "file":
+        return kind == other_kind
+    with one.open("rb") as left, other.open("rb") as right:
+        return _same(left, right)
+
+
+def _same(one: IO[bytes], other: IO[bytes]) -> bool:
+    while True:
+        left, right = one.read(BLOCK), other.read(BLOCK)
+        if left != right:
+            return False
+        if not left:
+            return True
+
+
+class _Blocks(io.RawIOBase):
+    """Blocks as the file that `tarfile` wants."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if not self._rest:
+            self._rest = memoryview(next(self._blocks, b""))
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken

@@ -1,0 +1,83 @@
+"""Facts and readings as lines for people."""
+
+from collections.abc import Sequence
+
+from shale.cli.amounts import size
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.facts import (
+    Declared,
+    Fact,
+    Gone,
+    Held,
+    ImageBuilt,
+    LayerLost,
+    LayerPacked,
+    LayerRefused,
+    LayersPlanned,
+    Progressed,
+    Refused,
+    Released,
+    Scanned,
+    ScanRefused,
+    StorageReady,
+    Wanted,
+)
+
+
+def describe(fact: Fact) -> str:
+    """Return `modelversion team-a/mv-3 #1  LayerPacked  model.safetensors, 86.7Mi new`."""
+    about = fact.about
+    generation = f" #{about.generation}" if about.generation else ""
+    return f"{about.kind} {about.namespace}/{about.name}{generation}  {type(fact).__name__}  {_what(fact)}".rstrip()
+
+
+def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact: that is all)
+    match fact:
+        case Declared(known=known):
+            return f"known as {known.phase}" if known else ""
+        case Gone():
+            return ""
+        case Held(part=part):
+            return f"by {part}"
+        case Released(part=part, left=left):
+            return f"by {part}" + (f", left: {', '.join(left)}" if left else "")
+        case Wanted(kind=kind, name=name):
+            return f"{kind} {name}"
+        case StorageReady(uri=uri):
+            return uri
+        case Scanned():
+            return _scanned(fact)
+        case LayersPlanned(layers=layers, tag=tag):
+            return f"{len(layers)} layers, {size(sum(layer.size for layer in layers))}, tag {tag}"
+        case LayerPacked(layer=layer):
+            return _packed(layer)
+        case LayerLost(digest=digest):
+            return digest
+        case ScanRefused() | LayerRefused() | Refused():
+            return f"{fact.reason}: {fact.message}"
+        case ImageBuilt(image=image, digest=digest, layers=layers):
+            return f"{image}@{digest}, {new_and_reused(layers)}"
+        case Progressed():
+            return _progressed(fact)
+
+
+def _scanned(fact: Scanned) -> str:
+    many = sum(run.count for run in fact.small)
+    total = sum(file.size for file in fact.files) + sum(run.size for run in fact.small)
+    return f"{len(fact.files)} large files, {many} small ones, {size(total)}"
+
+
+def _packed(layer: PackedLayer) -> str:
+    return f"{layer.name}, {size(layer.size)} {'reused' if layer.reused else 'new'}"
+
+
+def new_and_reused(layers: Sequence[PackedLayer]) -> str:
+    """Return `86.7Mi new, 746Ki reused`."""
+    reused = sum(layer.size for layer in layers if layer.reused)
+    return f"{size(sum(layer.size for layer in layers) - reused)} new, {size(reused)} reused"
+
+
+def _progressed(fact: Progressed) -> str:
+    amount = f" {size(fact.bytes_done)}" if fact.bytes_done else ""
+    said = f" {fact.reason}: {fact.message}" if fact.reason and fact.message else f" {fact.reason or fact.message}"
+    return f"{fact.part} {fact.state}{amount}{said.rstrip()}"

@@ -1,0 +1,160 @@
+"""The words of the command line: every command and option, and nothing that takes time to import."""
+
+import argparse
+import sys
+from typing import Any, NoReturn, Protocol
+
+from shale.cli.exits import HELP, Exit
+
+WAIT_SECONDS = 300.0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(int(Exit.USAGE), f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def build() -> argparse.ArgumentParser:
+    """Return the parser; what it yields has `command`, the common options, and the command's own by their names."""
+    parser = _Parser(
+        prog="shale",
+        description="Model weights as immutable, deduplicated OCI images.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common()],
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (_here, _objects, _watching, _images):
+        add(commands)
+    return parser
+
+
+class _Commands(Protocol):
+    """What `add_subparsers` returns: argparse has no public name for it."""
+
+    def add_parser(self, name: str, /, **words: Any) -> argparse.ArgumentParser:  # noqa: ANN401 (argparse's own words)
+        """Return the parser of a new command."""
+        ...
+
+
+def _common() -> argparse.ArgumentParser:
+    """Return the options that may stand before or after the command."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("common options")
+    group.add_argument(
+        "--home", metavar="DIR", help="where `shale up` keeps its state (default: $SHALE_HOME, ./.shale)"
+    )
+    group.add_argument("--nats", metavar="URL", help="which NATS; one with credentials belongs into SHALE_NATS_URL")
+    group.add_argument(
+        "-o", "--output", choices=("table", "wide", "json", "yaml"), help="how to print (default: table)"
+    )
+    group.add_argument("--debug", action="store_true", help="show logs, and where an error was raised")
+    return common
+
+
+def _command(commands: _Commands, name: str, what: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=what, description=what, parents=[_common()])
+
+
+def _here(commands: _Commands) -> None:
+    demo = _command(commands, "demo", "the whole road on a real model: apply, pack, pull back, prove")
+    demo.add_argument("--weights", default="", metavar="DIR", help="another model's folder")
+    demo.add_argument("--samples", default="", metavar="DIR", help="other manifests (default: deploy/samples)")
+    demo.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
+    demo.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds in all (default: 60)")
+    demo.add_argument("--keep", action="store_true", help="leave its folder and say where it is")
+    up = _command(commands, "up", "NATS and all services on this machine, until interrupted")
+    up.add_argument("--port", type=int, metavar="N", help="NATS's port (default: 4222, or a free one)")
+    up.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
+    _models(up)
+    init = _command(commands, "init", "create or upgrade streams, buckets and consumers on NATS")
+    init.add_argument("--replicas", type=_count, default=1, metavar="N", help="copies of each stream (default: 1)")
+    run = _command(commands, "run", "one service in this process, until interrupted")
+    run.add_argument("service", metavar="SERVICE")
+    _models(run)
+
+
+def _objects(commands: _Commands) -> None:
+    apply = _command(commands, "apply", "create or change objects from manifests")
+    apply.add_argument("-f", "--file", action="append", required=True, metavar="FILE|DIR|-", help="repeatable")
+    apply.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+    _namespace(apply, "for objects that name none (default: default)")
+    get = _command(commands, "get", "show objects")
+    _target(get)
+    get.add_argument("-A", "--all-namespaces", action="store_true")
+    get.add_argument("-w", "--watch", action="store_true", help="go on with what changes")
+    get.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="end a watch after so many seconds")
+    _namespace(get)
+    delete = _command(commands, "delete", "delete objects, and wait until they are gone")
+    _target(delete, optional=True)
+    delete.add_argument("-f", "--file", action="append", default=[], metavar="FILE|DIR|-", help="what it names")
+    delete.add_argument("--cascade", choices=("background", "foreground", "orphan"), default="background")
+    delete.add_argument("--wait", choices=("true", "false"), default="true", help="default: true")
+    _timeout(delete)
+    _namespace(delete)
+    retry = _command(commands, "retry", "try a version again from the start: raises its attempt, on record")
+    _target(retry)
+    _namespace(retry)
+
+
+def _watching(commands: _Commands) -> None:
+    wait = _command(commands, "wait", "wait for a condition; ends at once when the object stalls")
+    _target(wait)
+    wait.add_argument(
+        "--for", dest="condition", default="Ready", metavar="CONDITION", help="or `delete`; default: Ready"
+    )
+    _timeout(wait)
+    _namespace(wait)
+    events = _command(commands, "events", "what was told, oldest first")
+    events.add_argument("-f", "--follow", action="store_true", help="go on with what is told next")
+    events.add_argument("--kind", default="", metavar="KIND")
+    _namespace(events, "(default: all)")
+
+
+def _images(commands: _Commands) -> None:
+    pull = _command(commands, "pull", "an image's files into a folder, each byte checked")
+    pull.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    pull.add_argument("directory", metavar="DIR", help="new or empty")
+    pull.add_argument("--force", action="store_true", help="write into a folder that holds files, over some of them")
+    verify = _command(commands, "verify", "whether an image is whole; with DIR, whether its files are those there")
+    verify.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    verify.add_argument("directory", metavar="DIR", nargs="?", default="")
+
+
+def _target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument("target", nargs="*" if optional else "+", metavar="KIND[/NAME]", help="or KIND NAME")
+
+
+def _namespace(parser: argparse.ArgumentParser, what: str = "(default: default)") -> None:
+    parser.add_argument("-n", "--namespace", default="", metavar="NAME", help=what)
+
+
+def _timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=_seconds, default=WAIT_SECONDS, metavar="S", help="seconds (default: 300)")
+
+
+def _models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models", action="append", default=[], metavar="/models=DIR", help="what may be read, repeatable"
+    )
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is too few: at least 1")
+    return count
+
+
+def _seconds(text: str) -> float:
+    """Read `90`, `90s`, `5m`, `1h`."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    try:
+        seconds = float(text[:-1] if unit else text) * (unit or 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 90s, 5m or 1h") from None
+    if not 0 < seconds < sys.maxsize:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: more than 0")
+    return seconds

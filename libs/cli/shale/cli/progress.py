@@ -1,0 +1,26 @@
+"""How far it is: a bar on a terminal, nothing where nobody watches."""
+
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+Passing = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
+@contextmanager
+def meter(what: str, total: int) -> Generator[Passing]:
+    """Yield what counts the blocks that pass it; `total` in bytes. It draws on standard error, on a terminal only."""
+    bars = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
+    screen = Console(file=sys.stderr)
+    with Progress(*bars, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+
+        def passing(blocks: Iterable[bytes]) -> Iterator[bytes]:
+            for block in blocks:
+                yield block
+                progress.advance(task, len(block))
+
+        yield passing

@@ -1,0 +1,447 @@
+"""The laws of the bus as the loop sees it, kept by the simulator and by a real nats-server alike."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+
+from shale.contracts import streams, subjects
+from shale.contracts.about import About
+from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.envelope import unwrap
+from shale.contracts.facts import Gone, Held, ImageBuilt, LayerPacked, Progressed, Released, StorageReady
+from shale.contracts.jobs import PackLayer
+from shale.runtime.bus.jetplane import JetPlane
+from shale.runtime.bus.provision import consumers
+from shale.runtime.plane import Mark, Plane
+from shale.runtime.service import Card
+from shale.runtime.told import Told
+from shale.testkit.plane import SimBus, SimPlane
+from shale.testkit.stream import SimConsumer
+from shale.testkit.toys import ABOUT, declared
+
+SOON = 6.0
+CARD = Card(
+    name="waiter", does="waits", kinds=("modelversion",), hears=(StorageReady,), takes=(PackLayer,), says=(Progressed,)
+)
+LAYER = Layer("0-abcdef~1", "w.safetensors", 1)
+WHOLE = ABOUT.whole()
+
+Taken = tuple[bytes, Callable[[], Awaitable[object]]]
+
+
+class Sim:
+    """Two planes over one simulated bus."""
+
+    def __init__(self) -> None:
+        self.bus = SimBus()
+        self.plane, self.other = SimPlane(self.bus, "one"), SimPlane(self.bus, "two")
+        queues = {streams.JOBS.name, streams.TICKS.name}
+        self.durables = {
+            one.stream: SimConsumer(self.bus.stream(one.stream), one.filters, queue=one.stream in queues)
+            for one in consumers(CARD)
+        }
+
+    async def take(self, stream: str, within: float) -> Taken | None:
+        """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""
+        durable = self.durables[stream]
+        self.bus.advance(self.bus.clock + within)
+        if not (waiting := durable.waiting(self.bus.clock)):
+            return None
+        durable.deliver(waiting[0])
+
+        async def ack() -> None:
+            durable.ack(waiting[0])
+
+        return waiting[0].data, ack
+
+
+class Real:
+    """Two planes over one real server."""
+
+    def __init__(self, bus) -> None:
+        self.bus = bus
+        self.plane, self.other = JetPlane(bus, "one"), JetPlane(bus, "two")
+
+    async def take(self, stream: str, within: float) -> Taken | None:
+        """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""
+        sub = await self.bus.stream.pull_subscribe_bind(consumer=CARD.name, stream=stream)
+        try:
+            [message] = await sub.fetch(1, timeout=within)
+        except TimeoutError:
+            return None
+        finally:
+            await sub.unsubscribe()
+        return message.data, message.ack_sync
+
+
+Rig = Sim | Real
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real_nats)])
+def rig(request) -> Rig:
+    """A bus of each make, on which nothing was said."""
+    return Sim() if request.param == "simulated" else Real(request.getfixturevalue("real_bus"))
+
+
+@pytest.fixture
+def bus_cards() -> tuple[Card, ...]:
+    return (CARD,)
+
+
+@pytest.fixture
+def plane(rig) -> Plane:
+    return rig.plane
+
+
+def layer_packed(part: str = LAYER.part, digest: str = "sha256:a", about: About = ABOUT) -> LayerPacked:
+    return LayerPacked(about, part, PackedLayer("w", "weight", digest, 1))
+
+
+def job(part: str = LAYER.part, about: About = ABOUT) -> PackLayer:
+    return PackLayer(about, part, "file:///w", "repo", LAYER)
+
+
+def working(done: int = 0, attempt: int = 1) -> Progressed:
+    return Progressed(ABOUT, "waiter", "Working", bytes_done=done, attempt=attempt)
+
+
+async def told(
+    plane: Plane, about: About = ABOUT, sequence: int = 0, *, asked: bool = False, readings: bool = False
+) -> Told:
+    level = await plane.told(about, sequence, asked=asked, readings=readings)
+    assert level is not None
+    return level
+
+
+# --- milestones: told once ------------------------------------------------------------------------------------------
+
+
+async def test_of_two_who_say_one_fact_exactly_one_tells_it_and_its_word_stands(rig):
+    for contest in range(20):
+        about = msgspec.structs.replace(ABOUT, uid=f"uid-{contest}")
+        sequences = await asyncio.gather(
+            rig.plane.say(layer_packed(digest="sha256:one", about=about)),
+            rig.other.say(layer_packed(digest="sha256:two", about=about)),
+        )
+        assert sorted(bool(sequence) for sequence in sequences) == [False, True]
+        winner = "sha256:one" if sequences[0] else "sha256:two"
+        [fact] = (await told(rig.plane, about)).all(LayerPacked)
+        assert fact.layer.digest == winner
+
+
+async def test_what_was_told_is_not_told_again_by_the_same_one(plane):
+    assert await plane.say(layer_packed()) > 0
+    assert await plane.say(layer_packed()) == 0
+
+
+async def test_sequences_rise_over_all_facts(plane):
+    sequences = [await plane.say(layer_packed(f"{number}-a~1")) for number in range(4)]
+    assert sequences == sorted(set(sequences))
+
+
+async def test_one_part_says_nothing_of_another(plane):
+    await plane.say(layer_packed("0-a~1"))
+    assert await plane.say(layer_packed("1-b~1")) > 0
+
+
+async def test_a_fact_comes_back_as_it_was_said_with_its_sequence_and_time(plane):
+    sequence = await plane.say(declared())
+    [said] = (await told(plane)).said
+    assert (said.fact, said.sequence) == (declared(), sequence)
+    assert said.time.endswith("Z")
+
+
+# --- levels: what is told of one object -----------------------------------------------------------------------------
+
+
+async def test_of_another_object_of_the_same_name_nothing_is_told(plane):
+    await plane.say(layer_packed(about=msgspec.structs.replace(ABOUT, uid="uid-2")))
+    assert (await told(plane)).said == ()
+
+
+async def test_of_another_generation_only_what_was_declared_and_built_is_told(plane):
+    await plane.say(declared())
+    await plane.say(layer_packed())
+    await plane.say(ImageBuilt(ABOUT, "image", "sha256:i", "sha256:m", ()))
+    newer = await told(plane, ABOUT.at(2))
+    assert [type(said.fact).__name__ for said in newer.said] == ["Declared", "ImageBuilt"]
+
+
+async def test_what_is_said_of_the_whole_object_is_told_at_each_generation(plane):
+    await plane.say(Held(WHOLE, "waiter"))
+    assert (await told(plane, ABOUT.at(7))).holders == ("waiter",)
+
+
+async def test_the_end_of_a_uid_is_told_at_each_generation(plane):
+    await plane.say(Gone(ABOUT))
+    assert (await told(plane, ABOUT.at(7))).gone
+
+
+async def test_a_level_is_never_older_than_the_sequence_that_is_named(rig):
+    for number in range(30):
+        sequence = await rig.plane.say(layer_packed(f"{number}-a~1"))
+        level = await told(rig.other, sequence=sequence)
+        assert len(level.all(LayerPacked)) == number + 1
+
+
+async def test_of_a_sequence_that_was_purged_nothing_is_told(plane):
+    sequence = await plane.say(layer_packed())
+    await plane.forget(ABOUT, None)
+    assert await plane.told(ABOUT, sequence, asked=False, readings=False) is None
+
+
+async def test_of_an_object_that_nobody_spoke_of_the_level_is_empty(plane):
+    level = await told(plane, asked=True, readings=True)
+    assert (level.said, level.asked, level.readings) == ((), frozenset(), ())
+
+
+# --- held and gone --------------------------------------------------------------------------------------------------
+
+
+async def test_who_holds_is_told(plane):
+    assert await plane.hold(Held(WHOLE, "waiter"))
+    assert (await told(plane)).holders == ("waiter",)
+
+
+async def test_holding_again_gives_the_sequence_of_the_first_time(plane):
+    first = await plane.hold(Held(WHOLE, "waiter"))
+    assert await plane.hold(Held(WHOLE, "waiter")) == first
+
+
+async def test_what_is_gone_cannot_be_held(plane):
+    await plane.say(Gone(ABOUT))
+    assert await plane.hold(Held(WHOLE, "waiter")) is None
+    assert (await told(plane)).holders == ()
+
+
+async def test_what_is_gone_cannot_be_held_after_its_facts_are_purged_either(plane):
+    await plane.say(declared())
+    await plane.say(Gone(ABOUT))
+    await plane.forget(ABOUT, None)
+    assert await plane.hold(Held(WHOLE, "waiter")) is None
+    assert [type(said.fact) for said in (await told(plane)).said] == [Gone]
+
+
+async def test_who_held_before_the_end_learns_of_the_end_when_holding_again(plane):
+    await plane.hold(Held(WHOLE, "waiter"))
+    await plane.say(Gone(ABOUT))
+    assert await plane.hold(Held(WHOLE, "waiter")) is None
+
+
+async def test_the_end_and_a_hold_at_once_never_leave_a_hold_that_is_not_seen(rig):
+    for contest in range(20):
+        about = msgspec.structs.replace(ABOUT, uid=f"uid-{contest}")
+        held, _ = await asyncio.gather(
+            rig.plane.hold(Held(about.whole(), "waiter")),
+            rig.other.say(Gone(about)),
+        )
+        assert ("waiter" in (await told(rig.other, about)).holders) == (held is not None)
+
+
+async def test_who_released_holds_nothing(plane):
+    await plane.hold(Held(WHOLE, "waiter"))
+    await plane.say(Released(WHOLE, "waiter"))
+    assert (await told(plane)).holders == ()
+
+
+# --- jobs -----------------------------------------------------------------------------------------------------------
+
+
+async def job_of(rig: Rig) -> Taken:
+    taken = await rig.take(streams.JOBS.name, 1)
+    assert taken is not None
+    return taken
+
+
+async def test_a_job_that_is_asked_is_seen_as_asked_at_its_generation_only(plane):
+    await plane.ask(job())
+    assert (await told(plane, asked=True)).is_asked(PackLayer, LAYER.part)
+    assert (await told(plane, ABOUT.at(2), asked=True)).asked == frozenset()
+
+
+async def test_a_job_that_is_asked_twice_is_done_once(rig):
+    await asyncio.gather(rig.plane.ask(job()), rig.other.ask(job()))
+    data, ack = await job_of(rig)
+    assert b'"w.safetensors"' in data
+    await ack()
+    assert await rig.take(streams.JOBS.name, 0.3) is None
+
+
+async def test_a_job_in_a_workers_hands_is_still_asked_and_not_asked_again(rig):
+    await rig.plane.ask(job())
+    _, ack = await job_of(rig)
+    await rig.other.ask(job())
+    assert (await told(rig.plane, asked=True)).is_asked(PackLayer, LAYER.part)
+    await ack()
+    assert (await told(rig.plane, asked=True)).asked == frozenset()
+    assert await rig.take(streams.JOBS.name, 0.3) is None
+
+
+async def test_a_job_whose_worker_is_through_may_be_asked_again(rig):
+    await rig.plane.ask(job())
+    _, ack = await job_of(rig)
+    await ack()
+    await rig.plane.ask(job())
+    assert await rig.take(streams.JOBS.name, 1) is not None
+
+
+async def test_a_part_is_always_seen_as_asked_or_as_done_while_workers_finish(rig):
+    parts = [f"{number}-a~1" for number in range(12)]
+    for part in parts:
+        await rig.plane.ask(job(part))
+
+    async def work() -> None:
+        while (taken := await rig.take(streams.JOBS.name, 0.5)) is not None:
+            data, ack = taken
+            await rig.other.say(layer_packed(getattr(unwrap(data)[1], "part", "")))
+            await asyncio.sleep(0)
+            await ack()
+
+    worker = asyncio.create_task(work())
+    while not worker.done():
+        level = await told(rig.plane, asked=True)
+        packed = {fact.part for fact in level.all(LayerPacked)}
+        assert {part for part in parts if level.is_asked(PackLayer, part)} | packed == set(parts)
+        await asyncio.sleep(0)
+    await worker
+
+
+async def test_jobs_of_one_generation_are_taken_back_and_those_of_another_are_not(plane):
+    await plane.ask(job())
+    await plane.ask(job(about=ABOUT.at(2)))
+    await plane.drop_jobs(ABOUT)
+    assert (await told(plane, asked=True)).asked == frozenset()
+    assert (await told(plane, ABOUT.at(2), asked=True)).is_asked(PackLayer, LAYER.part)
+
+
+# --- readings -------------------------------------------------------------------------------------------------------
+
+
+async def test_of_work_that_never_spoke_there_is_no_reading(plane):
+    assert await plane.last(ABOUT, "waiter") == Mark()
+
+
+async def test_the_last_reading_comes_back_with_the_revision_to_replace(plane):
+    revision = await plane.report(working(), 0) or 0
+    assert await plane.last(ABOUT, "waiter") == Mark(working(), revision)
+    second = await plane.report(working(5), revision) or 0
+    assert await plane.last(ABOUT, "waiter") == Mark(working(5), second)
+
+
+async def test_a_reading_is_replaced_only_by_who_knows_the_last_one(rig):
+    revision = await rig.plane.report(working(), 0) or 0
+    both = await asyncio.gather(rig.plane.report(working(1), revision), rig.other.report(working(2), revision))
+    assert sorted(one is None for one in both) == [False, True]
+
+
+async def test_a_first_reading_is_refused_where_there_is_one(plane):
+    await plane.report(working(), 0)
+    assert await plane.report(working(), 0) is None
+
+
+async def test_readings_of_an_object_are_told_to_who_asks_for_them(plane):
+    part = Progressed(ABOUT, f"waiter.{LAYER.part}", "Working")
+    await plane.report(working(), 0)
+    await plane.report(part, 0)
+    assert set((await told(plane, readings=True)).readings) == {working(), part}
+    assert (await told(plane)).readings == ()
+
+
+# --- forgetting -----------------------------------------------------------------------------------------------------
+
+
+async def test_forgetting_a_uid_leaves_only_that_it_is_gone(plane):
+    await plane.say(declared())
+    await plane.say(Held(WHOLE, "waiter"))
+    await plane.ask(job())
+    await plane.report(working(), 0)
+    await plane.say(Gone(ABOUT))
+    await plane.forget(ABOUT, None)
+    level = await told(plane, asked=True, readings=True)
+    assert [type(said.fact) for said in level.said] == [Gone]
+    assert (level.asked, level.readings) == (frozenset(), ())
+
+
+async def test_forgetting_older_generations_keeps_the_newer_and_what_is_of_the_whole(plane):
+    await plane.say(Held(WHOLE, "waiter"))
+    for generation in (1, 2, 3):
+        await plane.say(declared(ABOUT.at(generation)))
+        await plane.ask(job(about=ABOUT.at(generation)))
+        await plane.report(msgspec.structs.replace(working(), about=ABOUT.at(generation)), 0)
+    await plane.forget(ABOUT, 3)
+    assert [said.fact for said in (await told(plane, asked=True)).said] == [
+        Held(WHOLE, "waiter"),
+        declared(ABOUT.at(3)),
+    ]
+    kept = [await told(plane, ABOUT.at(generation), asked=True, readings=True) for generation in (1, 2, 3)]
+    assert [(len(level.asked), len(level.readings)) for level in kept] == [(0, 0), (0, 0), (1, 1)]
+
+
+async def test_forgetting_one_uid_leaves_another_alone(plane):
+    other = msgspec.structs.replace(ABOUT, uid="uid-2")
+    await plane.say(declared())
+    await plane.say(declared(other))
+    await plane.forget(ABOUT, None)
+    assert len((await told(plane, other)).said) == 1
+
+
+async def test_what_was_forgotten_can_be_told_anew(plane):
+    first = await plane.say(declared())
+    await plane.forget(ABOUT, None)
+    assert await plane.say(declared()) > first
+
+
+# --- ticks ----------------------------------------------------------------------------------------------------------
+
+
+async def rings(rig: Rig, within: float) -> About | None:
+    taken = await rig.take(streams.TICKS.name, within)
+    if taken is None:
+        return None
+    data, ack = taken
+    await ack()
+    return msgspec.json.decode(data, type=About)
+
+
+async def test_a_tick_wakes_its_service_for_its_object(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
+    assert await rings(rig, SOON) == ABOUT
+
+
+async def test_a_tick_does_not_wake_before_its_time(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 60)
+    assert await rings(rig, 0.5) is None
+
+
+async def test_arming_again_for_a_nearer_time_wakes_at_the_nearer_and_once(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 60)
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
+    assert await rings(rig, SOON) == ABOUT
+    assert await rings(rig, 0.5) is None
+
+
+async def test_arming_again_for_a_later_time_wakes_at_the_later(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
+    await rig.other.arm("waiter", ABOUT, rig.plane.now() + 60)
+    assert await rings(rig, 2.5) is None
+
+
+async def test_a_tick_that_another_process_put_off_is_armed_anew_when_it_is_needed_sooner(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 2)
+    await rig.other.arm("waiter", ABOUT, rig.plane.now() + 60)
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 2)
+    assert await rings(rig, SOON) == ABOUT
+
+
+async def test_ticks_of_two_generations_are_two(rig):
+    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
+    await rig.plane.arm("waiter", ABOUT.at(2), rig.plane.now() + 1)
+    woken = [await rings(rig, SOON), await rings(rig, SOON)]
+    assert {about.generation for about in woken if about} == {1, 2}
+
+
+def test_a_tick_at_its_time_is_not_under_what_holds_it_until_then():
+    tick = subjects.of_tick("waiter", ABOUT)
+    assert subjects.armed(tick) != tick

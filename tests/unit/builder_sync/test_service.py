@@ -1,0 +1,89 @@
+import asyncio
+
+import msgspec
+import pytest
+
+from shale.builder_sync.decide import Seen
+from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.service import BuilderSync
+from shale.contracts.about import About
+from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.facts import LayerPacked, Released
+from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.oci import plan
+from shale.oci.layout import Layout
+from shale.oci.limits import limits_of
+from shale.runtime.beat import Beat, Stopped
+from shale.runtime.decision import Do, Done
+from shale.runtime.service import Woken
+from shale.runtime.told import Told
+from shale.sources import roots
+
+REPO, URI = "registry.example/models/resnet", "file:///models/resnet"
+ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
+SCAN = ScanArtifact(ABOUT, "all~1", URI)
+PACK = PackLayer(ABOUT, "0-abc~1", URI, REPO, Layer("0-abc", "small", 0, root=True))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with one file."""
+    made = tmp_path / "models" / "resnet"
+    made.mkdir(parents=True)
+    (made / "config.json").write_bytes(b"{}")
+    return made
+
+
+@pytest.fixture
+def worker(tmp_path, folder):
+    return BuilderSync(roots.parse(f"/models={folder.parent}"), Layout(tmp_path / "registry"))
+
+
+async def test_from_a_job_to_its_milestone(worker):
+    seen = await worker.observe(SCAN, Told(ABOUT))
+    assert worker.decide(SCAN, seen) == Do(SCAN)
+    seen = await worker.perform(SCAN, seen, Beat())
+    assert isinstance(seen.result, Listed)
+    layers = plan.plan_layers(seen.result.files, seen.result.small, limits_of(REPO))
+    assert isinstance(layers, tuple)
+    job = msgspec.structs.replace(PACK, layer=layers[0])
+    beat = Beat()
+    packed = await worker.perform(job, Seen(), beat)
+    assert isinstance(packed.result, PackedLayer)
+    assert worker.decide(job, packed) == Done((LayerPacked(ABOUT, job.part, packed.result),))
+    assert worker.registry.has(REPO, packed.result.digest) == packed.result.size
+    assert beat.bytes_done == layers[0].size
+
+
+@pytest.mark.parametrize("job", [SCAN, PACK], ids=["listing", "packing"])
+@pytest.mark.parametrize("uri", ["file:///elsewhere", "gopher://models"], ids=["outside of all roots", "unknown"])
+async def test_a_source_that_cannot_be_opened_is_refused(worker, job, uri):
+    seen = await worker.perform(msgspec.structs.replace(job, uri=uri), Seen(), Beat())
+    assert isinstance(seen.result, Refusal)
+    assert uri.rpartition("/")[2] in seen.result.message
+
+
+async def test_work_that_is_stopped_leaves_nothing(worker, tmp_path):
+    beat = Beat()
+    beat.stop("over")
+    with pytest.raises(Stopped):
+        await worker.perform(PACK, Seen(), beat)
+    assert [path for path in (tmp_path / "registry").rglob("*") if path.is_file()] == []
+
+
+async def test_the_event_loop_goes_on_while_bytes_are_read(worker):
+    turns = 0
+    working = asyncio.create_task(worker.perform(SCAN, Seen(), Beat()))
+    while not working.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 1
+
+
+async def test_it_takes_only_jobs(worker):
+    with pytest.raises(TypeError, match="builder-sync takes jobs, not Woken"):
+        worker.decide(Woken(ABOUT), Seen())
+
+
+async def test_it_holds_nothing(worker):
+    assert await worker.release(ABOUT, Told(ABOUT)) == Released(ABOUT.whole(), "builder-sync")

@@ -1,0 +1,44 @@
+import msgspec
+import pytest
+
+from shale.runtime.settings import Settings, SettingsError, read
+
+
+class Needy(msgspec.Struct, frozen=True):
+    """Settings with one that must be given."""
+
+    root: str
+    workers: int = 2
+    insecure: bool = False
+    roots: tuple[str, ...] = ()
+
+
+def test_what_is_not_set_has_its_default():
+    assert read(Settings, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        pytest.param({"SHALE_NATS_URL": "nats://n:4222"}, "nats_url", "nats://n:4222", id="a string is taken as it is"),
+        pytest.param({"SHALE_ACK_WAIT": "2.5"}, "ack_wait", 2.5, id="a number is read from its text"),
+        pytest.param({"SHALE_HEALTH_PORT": "-1"}, "health_port", -1, id="a negative number, too"),
+        pytest.param({"NATS_URL": "nats://n"}, "nats_url", Settings().nats_url, id="names of others are not ours"),
+    ],
+)
+def test_a_setting_is_read_from_its_name(environ, field, value):
+    assert getattr(read(Settings, environ), field) == value
+
+
+def test_a_truth_is_read_from_its_text():
+    assert read(Needy, {"SHALE_ROOT": "/w", "SHALE_INSECURE": "true"}).insecure is True
+
+
+def test_all_complaints_come_together_each_with_name_and_value():
+    with pytest.raises(SettingsError) as raised:
+        read(Needy, {"SHALE_WORKERS": "many", "SHALE_INSECURE": "perhaps"})
+    said = str(raised.value)
+    assert "SHALE_ROOT is not set" in said
+    assert "SHALE_WORKERS='many'" in said
+    assert "SHALE_INSECURE='perhaps'" in said
+    assert "\n" not in said
