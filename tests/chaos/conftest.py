@@ -1,5 +1,6 @@
 """A house of real processes per module, a visitor per test, and the logs of a test that failed."""
 
+import sys
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
@@ -22,7 +23,7 @@ async def visitor(house: House) -> AsyncGenerator[Visitor]:
     house.reset()
     async with visiting(house) as one:
         yield one
-    print(house.logs())  # shown with a failure only
+    sys.stdout.write(house.logs())  # shown with a failure only
 
 
 @pytest.fixture

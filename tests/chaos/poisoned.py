@@ -1,4 +1,7 @@
-"""builder-sync that dies when it packs a layer named `poison...`: started in its place by a test, as its process."""
+"""builder-sync that dies when it packs a layer named `poison...`: started in its place by a test, as its process.
+
+A layer named `faulty...` makes it raise what nobody foresaw, one named `slow...` takes it 2 s more.
+"""
 
 import asyncio
 import os
@@ -16,9 +19,14 @@ class Poisoned(BuilderSync):
 
     async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
         """Die as a segmentation fault or the kernel's memory killer would: without a word."""
-        if isinstance(effect, PackLayer) and effect.layer.name.startswith("poison"):
+        name = effect.layer.name if isinstance(effect, PackLayer) else ""
+        if name.startswith("poison"):
             await asyncio.sleep(0.3)  # its neighbours in this process are well at work by then
             os._exit(9)
+        if name.startswith("faulty"):
+            raise RuntimeError("nobody foresaw this")
+        if name.startswith("slow"):
+            await asyncio.sleep(2)
         return await super().perform(effect, seen, beat)
 
 

@@ -5,7 +5,7 @@ import functools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.contracts.facts import Gone, ImageBuilt, LayerRefused, Refused
@@ -59,16 +59,19 @@ def test_the_calm_run_builds_the_image():
     assert end.jobs == end.dead == ()
 
 
+@settings(max_examples=30, deadline=None)
 @given(cuts, seeds)
 def test_an_image_is_built_wherever_the_power_is_cut(cuts, seed):
     assert_crash_proof(lambda: scene(declare, packers=2), cuts, seed)
 
 
+@settings(max_examples=30, deadline=None)
 @given(cuts, seeds)
 def test_an_image_is_built_while_a_paused_worker_goes_on_unaware(cuts, seed):
     assert_crash_proof(lambda: scene(declare, packers=2), cuts, seed, zombies=1)
 
 
+@settings(max_examples=30, deadline=None)
 @given(cuts, seeds)
 def test_a_deletion_at_any_step_leaves_nothing_behind(cuts, seed):
     power = Cuts(cuts)
@@ -80,11 +83,13 @@ def test_a_deletion_at_any_step_leaves_nothing_behind(cuts, seed):
     assert [one.subject for one in town.bus.facts.under(["shale.gone.>"])] == ["shale.gone.uid-1"]
 
 
+@settings(max_examples=30, deadline=None)
 @given(cuts, seeds)
 def test_a_deletion_after_all_is_done_forgets_every_fact_but_the_end_itself(cuts, seed):
     assert_crash_proof(lambda: scene(declare, delete), cuts, seed)
 
 
+@settings(max_examples=30, deadline=None)
 @given(cuts, seeds)
 def test_a_newer_wish_at_any_step_ends_as_the_newer_wish(cuts, seed):
     power = Cuts(cuts)

@@ -58,9 +58,11 @@ class Deaf(Letter):
     """A message whose connection is gone."""
 
     async def nak(self, delay: float | None = None) -> None:
+        del delay
         raise nats.errors.ConnectionClosedError
 
-    in_progress = nak
+    async def in_progress(self) -> None:
+        raise nats.errors.ConnectionClosedError
 
 
 class Post:
@@ -138,8 +140,8 @@ class Office:
 
     async def finish(self) -> None:
         self.service.let_go.set()
-        while self.desk.busy:
-            await asyncio.wait([*self.desk._tasks], timeout=5)
+        await self.desk._idle(5)  # noqa: SLF001 (a test may look behind a door)
+        await settled()
 
 
 async def settled() -> None:
@@ -150,6 +152,13 @@ async def settled() -> None:
 def job(part: str, delivered: int = 1) -> Letter:
     asked = PackLayer(ABOUT, part, "file:///w", "repo", Layer(part, "w", 1))
     return Letter(streams.JOBS.name, subjects.of_job(asked), wrap(asked, "test", 0), delivered=delivered)
+
+
+def failing(error: Exception):
+    async def fail(*_) -> None:
+        raise error
+
+    return fail
 
 
 def about(uid: str):
@@ -230,20 +239,14 @@ async def test_a_job_that_is_delivered_again_while_in_hand_is_not_worked_on_twic
 
 
 async def test_of_messages_settled_together_only_the_newest_comes_again(office):
-    async def fail(trigger, told):
-        raise Transient("503", after=7)
-
-    office.service.observe = fail
+    office.service.observe = failing(Transient("503", after=7))
     letters = [await office.fact(StorageReady(ABOUT, "u")), await office.fact(Refused(ABOUT, "other", "R", "m"))]
     await office.put(*letters)
     assert [letter.answers for letter in letters] == [["ack"], ["nak 7"]]
 
 
 async def test_what_is_given_up_is_a_dead_letter_before_it_is_ended(office):
-    async def fail(trigger, told):
-        raise KeyError("x")
-
-    office.service.observe = fail
+    office.service.observe = failing(KeyError("x"))
     for delivered in (1, 2):
         await office.put(job("0-a~1", delivered))
     last = job("0-a~1", 3)
@@ -255,10 +258,7 @@ async def test_what_is_given_up_is_a_dead_letter_before_it_is_ended(office):
 
 
 async def test_what_cannot_be_buried_is_not_ended_and_comes_again(office):
-    async def fail(trigger, told):
-        raise KeyError("x")
-
-    office.service.observe = fail
+    office.service.observe = failing(KeyError("x"))
     for delivered in (1, 2):
         await office.put(job("0-a~1", delivered))
     office.post.down = True
@@ -380,7 +380,7 @@ async def test_a_drain_hands_long_work_over_at_once(office):
 
 
 async def test_a_drain_lets_go_of_work_that_does_not_stop_and_counts_no_death(office):
-    async def hang(effect, seen, beat):
+    async def hang(*_):
         await asyncio.sleep(60)
 
     office.service.let_go.set()

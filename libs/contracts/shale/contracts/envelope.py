@@ -93,7 +93,7 @@ def _struct(type_: str) -> Any | None:  # noqa: ANN401 (a Struct class, or a gen
     match type_.split("."):
         case ["dev", "shale", "job", said, "v1"] if WORDS.get(said) in JOBS:
             return WORDS[said]
-        case ["dev", "shale", family, said, "v1"] if said in WORDS and WORDS[said] not in JOBS:
+        case ["dev", "shale", family, said, "v1"] if family != "job" and said in WORDS and WORDS[said] not in JOBS:
             kind = KINDS.get(family)
             if WORDS[said] is Declared:
                 return Declared[kind.spec, kind.status] if kind else None

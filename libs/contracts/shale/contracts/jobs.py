@@ -55,4 +55,9 @@ def ends(job: type[Job]) -> tuple[type[Scanned | LayerPacked | ScanRefused | Lay
 
 def refusal(job: Job, reason: str, message: str) -> ScanRefused | LayerRefused:
     """Return the milestone that ends `job` badly."""
-    return _REFUSED[type(job)](about=job.about, part=job.part, reason=reason, message=message)
+    return refused(type(job), job.about, job.part, reason, message)
+
+
+def refused(kind: type[Job], about: About, part: str, reason: str, message: str) -> ScanRefused | LayerRefused:
+    """Return the milestone that ends a job badly of which no more than this is known: its body cannot be read."""
+    return _REFUSED[kind](about=about, part=part, reason=reason, message=message)

@@ -121,6 +121,15 @@ def asked(subject: str) -> tuple[str, str]:
             raise SubjectError(f"{subject!r} is not the subject of a job")
 
 
+def wish(job: str) -> str:
+    """Return the filter of the one wish that the job on this subject was asked for. Raises SubjectError."""
+    match job.split("."):
+        case ["shale", "job", _, namespace, uid, generation, _]:
+            return f"shale.fact.*.{namespace}.*.{uid}.{generation}.declared"
+        case _:
+            raise SubjectError(f"{job!r} is not the subject of a job")
+
+
 def levels(about: About) -> tuple[str, ...]:
     """Return the filters of all that is told of one generation.
 

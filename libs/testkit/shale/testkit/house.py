@@ -82,7 +82,9 @@ class House:
     def start(self, name: str, command: Sequence[str] | None = None) -> Process:
         """Start one more process of a service; `command` runs in its place (a test's own wrapper of that service)."""
         number = sum(process.name.partition("#")[0] == name for process in self.processes) + 1
-        process = Process(f"{name}#{number}", command or service(name), self.environ, self.folder / f"{name}-{number}.log")
+        process = Process(
+            f"{name}#{number}", command or service(name), self.environ, self.folder / f"{name}-{number}.log"
+        )
         self.processes.append(process)
         return process.start()
 
@@ -108,7 +110,9 @@ class House:
 
     def logs(self, lines: int = 15) -> str:
         """Return the last lines of every log, for a person."""
-        return "\n".join([*(process.tail(lines) for process in self.processes), "--- nats-server", self.server.log[-1500:]])
+        return "\n".join(
+            [*(process.tail(lines) for process in self.processes), "--- nats-server", self.server.log[-1500:]]
+        )
 
     async def _provision(self) -> None:
         cards = [card for cards in services().values() for card in cards]

@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from nats.aio.msg import Msg
 
 from shale.contracts import streams
 from shale.contracts.envelope import Message, unwrap
@@ -27,6 +26,14 @@ PAUSE = 0.02
 """Seconds between two looks."""
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+
+class Delivered(Protocol):
+    """A message as a subscription hands it over."""
+
+    subject: str
+    data: bytes
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -45,7 +52,7 @@ class Visitor:
         self.resources = EmbeddedResources(Bucket(bus, streams.OBJECTS.name))
         self.heard: list[Heard] = []
 
-    async def hear(self, message: Msg) -> None:
+    async def hear(self, message: Delivered) -> None:
         """Note what was published."""
         try:
             decoded = unwrap(message.data)[1]
@@ -53,14 +60,15 @@ class Visitor:
             decoded = None
         self.heard.append(Heard(time.monotonic(), message.subject, decoded))
 
-    async def apply(self, name: str, **spec: Any) -> ModelVersion:
-        """Apply a ModelVersion of the folder `models/<name>` unless `path` says otherwise; fields as the YAML has them."""
-        storage = {"localStorage": {"path": spec.pop("path", f"/models/{name}"), "nodeName": "here"}}
+    async def apply(self, name: str, **spec: object) -> ModelVersion:
+        """Apply a ModelVersion of the folder `models/<name>`; fields as the YAML has them."""
+        storage = {"localStorage": {"path": f"/models/{name}", "nodeName": "here"}}
         full = {"modelName": "tiny", "imageRepo": f"models/{name}", "storage": storage, **spec}
         meta = {"name": name, "namespace": NAMESPACE}
         manifest = {"apiVersion": "shale.dev/v1alpha1", "kind": "ModelVersion", "metadata": meta, "spec": full}
         made = await self.resources.apply(manifest, "visitor")
-        assert isinstance(made, ModelVersion), made
+        if not isinstance(made, ModelVersion):
+            raise TypeError(f"{name} was not applied: {made}")
         return made
 
     async def get(self, name: str) -> ModelVersion | None:
@@ -116,18 +124,19 @@ class Visitor:
 
         await self.until(f"{kind} {name} gone", look, within)
 
-    async def hears(self, what: type[Any], uid: str, part: str = "", within: float = 20, **fields: object) -> Heard:
+    async def hears(self, what: type[M], uid: str, part: str = "", within: float = 20, **fields: object) -> M:
         """Wait until a message of one class about a uid is published whose part begins so, with these fields."""
 
-        async def look() -> Heard | None:
-            return next((one for one in self.all_heard(what, uid, part) if _has(one.message, fields)), None)
+        async def look() -> M | None:
+            found = self.all_heard(what, uid, part)
+            return next((one for one in found if all(getattr(one, name) == fields[name] for name in fields)), None)
 
         return await self.until(f"{what.__name__} {part} {fields} about {uid}", look, within)
 
-    def all_heard(self, what: type[Any], uid: str, part: str = "") -> list[Heard]:
+    def all_heard(self, what: type[M], uid: str, part: str = "") -> list[M]:
         """Return what was published so far of one class about a uid, with parts that begin so."""
-        mine = [one for one in self.heard if isinstance(one.message, what) and one.message.about.uid == uid]
-        return [one for one in mine if getattr(one.message, "part", "").startswith(part)]
+        mine = [one.message for one in self.heard if isinstance(one.message, what) and one.message.about.uid == uid]
+        return [message for message in mine if getattr(message, "part", "").startswith(part)]
 
     async def facts(self, uid: str) -> tuple[Said, ...]:
         """Return all milestones that the bus remembers of a uid, at any generation."""
@@ -144,7 +153,7 @@ class Visitor:
         return sorted(await self.left(streams.JOBS, f"shale.job.*.*.{uid}.>"))
 
     async def times(self, what: type[Any], uid: str) -> dict[str, int]:
-        """Return how often each milestone of one class about a uid was told, purged ones too; by `<generation>[.<part>]`."""
+        """Return how often each milestone of one class was told of a uid, purged ones too; by `<generation>[.<part>]`."""
         filters = f"shale.fact.*.*.*.{uid}.*.{word(what)}"
         found = await self.left(streams.HISTORY, filters) | await self.left(streams.HISTORY, f"{filters}.>")
         return {_short(subject): count for subject, count in found.items()}
@@ -158,10 +167,6 @@ async def visiting(house: House) -> AsyncGenerator[Visitor]:
         await bus.client.subscribe("shale.>", cb=visitor.hear)
         await bus.client.flush()
         yield visitor
-
-
-def _has(message: object, fields: dict[str, object]) -> bool:
-    return all(getattr(message, name) == value for name, value in fields.items())
 
 
 def _short(subject: str) -> str:

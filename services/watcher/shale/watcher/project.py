@@ -50,8 +50,8 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
         bytes_reused=sums.reused,
         new=amount(sums.new) if sums.packed else "",
         reused=share(sums.reused, sums.packed) if sums.packed else "",
-        start_time=(before.start_time if ended else "") or _when(told, Declared),
-        finish_time=(before.finish_time if ended else "") or _when(told, ImageBuilt) or _when(told, Refused),
+        start_time=_when(told, Declared),
+        finish_time=_when(told, ImageBuilt) or _when(told, Refused),
         conditions=stamp(says, before.conditions, told.about.generation, now),
     )
 
@@ -159,9 +159,10 @@ def _sums(told: Told) -> _Sums:
     if plan is None or built is not None:
         return _Sums(blobs, blobs, blobs, blobs - reused, reused)
     waiting = {layer.part: layer.size for layer in plan.layers if layer.part not in packed}
-    moved = {
-        reading.part.removeprefix("builder-sync.").partition("~")[0]: reading.bytes_done for reading in _open(told)
-    }
+    moved: dict[str, int] = {}
+    for reading in _open(told):
+        part = reading.part.removeprefix("builder-sync.").partition("~")[0]
+        moved[part] = max(moved.get(part, 0), reading.bytes_done)
     done = sum(min(size, moved.get(part, 0)) for part, size in waiting.items())
     return _Sums(blobs + sum(waiting.values()), blobs + done, blobs, blobs - reused, reused)
 

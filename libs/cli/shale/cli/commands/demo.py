@@ -20,6 +20,7 @@ from shale.cli.demo.weights import Models, installed, lay_out
 from shale.cli.exits import CliError, Exit
 from shale.cli.facts import new_and_reused
 from shale.cli.local.home import Home, State
+from shale.cli.local.server import any_port
 from shale.cli.local.stack import Plan, up
 from shale.contracts.resources import KINDS, ModelVersion
 from shale.kube.resources import Resources
@@ -56,12 +57,12 @@ def run(common: Common, options: Options) -> int:
     board = Board(machine=common.machine)
     with _folder(board, keep=options.keep) as folder:
         try:
-            shown = door.run(
-                asyncio.wait_for(_demo(common, options, board, (samples, source, folder)), options.timeout)
-            )
+            main = _demo(common, options, board, (samples, source, folder))
+            shown = door.run(asyncio.wait_for(main, options.timeout))
         except TimeoutError as error:
             done = ", ".join(step.what for step in board.steps) or "nothing"
-            raise CliError(f"not through within {options.timeout:g} s; done: {done}", Exit.TIMED_OUT) from error
+            late = f"not through within {options.timeout:g} s; done: {done}; then: {board.last or 'nothing'}"
+            raise CliError(late, Exit.TIMED_OUT) from error
     board.tell()
     board.summary()
     if common.machine:
@@ -80,9 +81,15 @@ def _samples(given: str) -> Path:
 
 @contextmanager
 def _folder(board: Board, *, keep: bool) -> Generator[Path]:
+    """Own a folder for as long as the demo runs; of one that failed, the logs are left to look at."""
     folder = Path(tempfile.mkdtemp(prefix="shale-demo-"))
+    logs = Home(folder / "home").logs
     try:
         yield folder
+    except Exception:
+        if logs.is_dir() and not keep:
+            board.tell(f"logs: {logs.rename(folder.with_name(f'{folder.name}-logs'))}")
+        raise
     finally:
         if keep:
             board.tell(f"kept: {folder}")
@@ -96,7 +103,7 @@ async def _demo(common: Common, options: Options, board: Board, places: tuple[Pa
         models = await asyncio.to_thread(lay_out, source, folder / "models")
         result.append(f"{models.files} files, {size(models.bytes)}; the second one differs in {models.changed}")
     home = Home(folder / "home")
-    plan = Plan(home, home.registry, workers=options.workers, roots=f"/models={models.root}")
+    plan = Plan(home, home.registry, any_port(), workers=options.workers, roots=f"/models={models.root}")
     async with AsyncExitStack() as started:
         with board.step("NATS and the services") as result:
             state = await started.enter_async_context(up(plan, board.tell))

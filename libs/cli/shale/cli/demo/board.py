@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from shale.cli import screen
 from shale.cli.amounts import size
+from shale.contracts.artifact import PackedLayer
 from shale.contracts.resources import ModelVersion
 
 Show = Callable[[ModelVersion], None]
@@ -29,6 +30,8 @@ class Board:
 
     def __init__(self, *, machine: bool) -> None:
         self.steps: list[Step] = []
+        self.last = ""
+        """How the version in hand stands, for who explains why it is not through."""
         self._machine = machine
         self._tell = screen.note if machine else screen.say
         self._stream = sys.stderr if machine else sys.stdout
@@ -54,39 +57,36 @@ class Board:
         if console.is_terminal:
             with _bars(console) as bars:
                 task = bars.add_task(name, total=None)
-                yield lambda version: _draw(bars, task, version)
+                yield lambda version: self._draw(bars, task, version)
         else:
-            told: set[str] = set()
-            yield lambda version: self._line(version, told)
+            yield self._line
 
     def layers(self, version: ModelVersion) -> None:
         """Show the image's layers, bytes new and reused."""
         if self._machine:
             return
         sheet = screen.Sheet(("layer", "digest", "bytes", "new", "reused"))
-        layers = version.status.layers
-        sheet.show(
-            [
-                (one.name, one.digest, str(one.size), *(("-", size(one.size)) if one.reused else (size(one.size), "-")))
-                for one in layers
-            ]
-        )
+        sheet.show([_layer(layer) for layer in version.status.layers])
 
     def summary(self) -> None:
         """Show all steps with their seconds."""
         if self._machine:
             return
-        total = sum(step.seconds for step in self.steps)
+        rows = [(step.what, f"{step.seconds:.2f}", step.result) for step in self.steps]
         sheet = screen.Sheet(("step", "seconds", "result"))
-        sheet.show(
-            [*((step.what, f"{step.seconds:.2f}", step.result) for step in self.steps), ("all", f"{total:.2f}", "")]
-        )
+        sheet.show([*rows, ("all", f"{sum(step.seconds for step in self.steps):.2f}", "")])
 
-    def _line(self, version: ModelVersion, told: set[str]) -> None:
+    def _line(self, version: ModelVersion) -> None:
         line = standing(version)
-        if line not in told:
-            told.add(line)
+        if line != self.last:
+            self.last = line
             self._tell(f"   {line}")
+
+    def _draw(self, bars: Progress, task: TaskID, version: ModelVersion) -> None:
+        status = version.status
+        self.last = standing(version)
+        described = f"{version.metadata.name} {status.phase or 'Pending'}"
+        bars.update(task, description=described, total=status.bytes_total or None, completed=status.bytes_done)
 
 
 def standing(version: ModelVersion) -> str:
@@ -96,12 +96,11 @@ def standing(version: ModelVersion) -> str:
     return f"{status.phase or 'Pending'} {status.progress}".rstrip() + (f": {said}" if said else "")
 
 
+def _layer(layer: PackedLayer) -> tuple[str, ...]:
+    amount = size(layer.size)
+    return (layer.name, layer.digest, str(layer.size), *(("-", amount) if layer.reused else (amount, "-")))
+
+
 def _bars(console: Console) -> Progress:
     columns = (TextColumn("   {task.description}"), BarColumn(), DownloadColumn(binary_units=True), TimeElapsedColumn())
     return Progress(*columns, console=console)
-
-
-def _draw(bars: Progress, task: int, version: ModelVersion) -> None:
-    status = version.status
-    described = f"{version.metadata.name} {status.phase or 'Pending'}"
-    bars.update(task, description=described, total=status.bytes_total or None, completed=status.bytes_done)

@@ -63,9 +63,8 @@ def unwritten(before: tuple[Blob, ...], registry: Path, first: ModelVersion, sec
     if weights(registry, first) != before:
         raise CliError("the first version's weights were written again by the second version")
     reused = sum(layer.size for layer in second.status.layers if layer.reused)
-    return (
-        f"{size(reused)} reused, {size(second.status.bytes_new)} new; the weights' blobs have the same inode and mtime"
-    )
+    sums = f"{size(reused)} reused, {size(second.status.bytes_new)} new"
+    return f"{sums}; the weights' blobs have the same inode and mtime"
 
 
 def _blob(registry: Path, version: ModelVersion, layer: PackedLayer) -> Blob:

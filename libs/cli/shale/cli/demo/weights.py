@@ -1,4 +1,4 @@
-"""The demo's model: real weights from an installed Python package, laid out as two versions that differ in a small file."""
+"""The demo's model: real weights from an installed Python package, as two versions that differ in one small file."""
 
 import os
 import shutil

@@ -123,7 +123,8 @@ class Bucket:
             yield [], left
             while True:
                 try:
-                    messages = await sub.fetch(256, timeout=1)
+                    # Asking for more than there is would wait for it: the server takes no_wait with expires as a wait.
+                    messages = await sub.fetch(min(max(left, 1), 256), timeout=1)
                     quiet = 0
                 except (TimeoutError, nats.errors.TimeoutError):
                     messages, quiet = [], quiet + 1

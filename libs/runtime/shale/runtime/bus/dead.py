@@ -2,8 +2,11 @@
 
 from nats.aio.msg import Msg
 
-from shale.contracts.streams import FACTS
+from shale.contracts import jobs, subjects
+from shale.contracts.streams import FACTS, JOBS
 from shale.runtime.bus.connection import FENCE, Bus
+from shale.runtime.bus.levels import read
+from shale.runtime.plane import Plane
 
 
 async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
@@ -23,12 +26,28 @@ async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
     await bus.publish(f"shale.dead.{meta.stream}.{meta.sequence.stream}", message.data, headers)
 
 
-async def bury_undecodable(bus: Bus, message: Msg, service: str, why: str) -> None:
-    """Bury what cannot be decoded; a fact is deleted too, by its sequence.
+async def bury_undecodable(bus: Bus, plane: Plane, message: Msg, service: str, why: str) -> None:
+    """Bury what cannot be decoded. Raises Transient.
 
-    Else its fence would refuse the true one for ever.
+    A fact is deleted by its sequence, else its fence would refuse the true one for ever; a job is told as refused, else
+    who asked for it would wait for ever.
     """
     await bury(bus, message, service, f"cannot be decoded: {why}")
     if message.metadata.stream == FACTS.name:
         await bus.api(f"STREAM.MSG.DELETE.{FACTS.name}", {"seq": message.metadata.sequence.stream})
+    if message.metadata.stream == JOBS.name:
+        await _refuse(bus, plane, message.subject, service, why)
     await message.term()
+
+
+async def _refuse(bus: Bus, plane: Plane, subject: str, service: str, why: str) -> None:
+    """Say what ends the job on this subject badly; whom it is about is read from the wish that it was asked for."""
+    try:
+        word, part = subjects.asked(subject)
+    except subjects.SubjectError:
+        return  # nobody of ours asked there
+    wishes = await read(bus, FACTS.name, (subjects.wish(subject),))
+    message = f"{word} {part} cannot be decoded by {service}: {why}. Update {service}, then `shale retry` it"
+    for kind in (job for job in jobs.JOBS if subjects.word(job) == word):
+        for wish in wishes.said:
+            await plane.say(jobs.refused(kind, wish.fact.about, part, "Undecodable", message))

@@ -90,7 +90,7 @@ class Desk:
 
     async def _bury(self, message: Msg, why: str) -> None:
         try:
-            await bury_undecodable(self.bus, message, self.service.card.name, why)
+            await bury_undecodable(self.bus, self.plane, message, self.service.card.name, why)
         except Transient as error:
             log.warning("not buried; it comes again", extra={"subject": message.subject, "error": str(error)})
 

@@ -1,0 +1,224 @@
+"""Crash-anywhere over every real card: real decisions, real layouts and files, resources and bus in memory.
+
+What a crash may change is only what it honestly changes: a layer that was sent just before the cut is `reused` when it
+is packed again, and times are later.
+"""
+
+import asyncio
+import datetime as dt
+import itertools
+import os
+import random
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from shale.builder_sync.service import BuilderSync
+from shale.contracts.facts import Gone
+from shale.contracts.resources import FINALIZER, KINDS
+from shale.image_builder.claims import Claims
+from shale.image_builder.service import ImageBuilder
+from shale.kube.embedded import EmbeddedResources
+from shale.oci.layout import Layout
+from shale.sources.roots import parse
+from shale.storage_provisioner.service import StorageProvisioner
+from shale.testkit.bucket import MemoryBucket
+from shale.testkit.crash import Cuts, assert_crash_proof, run_to_end
+from shale.testkit.world import Disorder, Scene, Town
+from shale.watcher.announce import about, announce
+from shale.watcher.maker import Maker
+from shale.watcher.scribe import Scribe
+from shale.watcher.undertaker import Undertaker
+
+cuts = st.lists(st.integers(0, 90), max_size=5)
+seeds = st.integers(0, 1 << 30)
+quickly = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Without shrinking: a run takes a tenth of a second, and the cuts that failed are named."""
+slowly = settings(
+    max_examples=15, deadline=None, phases=quickly, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+REPO = "models/tiny"
+
+
+class Place:
+    """One world: a folder with a model, a registry, resources, claims. It outlives every process."""
+
+    def __init__(self, folder) -> None:
+        self.model, self.folder = folder / "models" / "tiny", folder
+        self.model.mkdir(parents=True)
+        (self.model / "config.json").write_text('{"layers": 2}')
+        (self.model / "tokenizer.json").write_text("{}")
+        with (self.model / "model.safetensors").open("wb") as weights:
+            weights.truncate(16 * 2**20)
+        uids = (f"uid-{number}" for number in itertools.count(1))
+        start = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+        self.resources = EmbeddedResources(MemoryBucket(), lambda: start, lambda: next(uids))
+        self.claimed = MemoryBucket()
+        self.registry = Layout(folder / "registry")
+        self.roots = parse(f"/models={folder / 'models'}")
+
+    def scene(self, *acts, workers=1) -> Scene:
+        return Scene(
+            makers=(
+                lambda _: StorageProvisioner(self.roots),
+                lambda _: ImageBuilder(Claims(self.claimed), self.registry),
+                *[lambda _: BuilderSync(self.roots, self.registry)] * workers,
+                lambda _: Scribe(self.resources),
+                lambda _: Undertaker(self.resources),
+                lambda _: Maker(self.resources),
+            ),
+            acts=acts,
+            world=self.state,
+        )
+
+    def state(self):
+        """What users see, and what the registry holds; without times."""
+        store = self.resources._records._bucket  # noqa: SLF001
+        objects = [msgspec.json.decode(kept.entry.value) for kept in store._kept.values()]  # noqa: SLF001
+        leftovers = [path.name for path in (self.folder / "registry").glob(".uploads/*") if path.is_file()]
+        tags = {tag: self.registry.resolve(REPO, tag) for tag in self.registry.tags(REPO)}
+        claims = sorted(key for key in self.claimed._kept if self.claimed._there(key))  # noqa: SLF001
+        return {"objects": sorted(map(_seen, objects)), "tags": tags, "claims": claims, "leftovers": leftovers}
+
+    async def apply(self, plane, name="mv-1", tag="v1", attempt=0):
+        """Apply a version as a user does, and announce it as the watcher does."""
+        storage = {"localStorage": {"path": "/models/tiny", "nodeName": "n"}}
+        spec = {"modelName": "tiny", "imageRepo": REPO, "imageTag": tag, "storage": storage, "attempt": attempt}
+        meta = {"name": name, "namespace": "team-a"}
+        kind = {"apiVersion": "shale.dev/v1alpha1", "kind": "ModelVersion"}
+        obj = await self.resources.apply({**kind, "metadata": meta, "spec": spec}, "user")
+        if FINALIZER not in obj.metadata.finalizers:
+            obj = await self.resources.edit_metadata(obj, finalizers=(FINALIZER,))
+        await plane.say(announce(obj))
+
+    async def delete(self, plane, name="mv-1"):
+        """Delete a version as a user does, and tell its end as the watcher does."""
+        obj = await self.resources.delete(KINDS["modelversion"], "team-a", name)
+        await plane.say(Gone(about(obj)))
+
+
+def _seen(record):
+    text = str(record)
+    gone = "'gone': True" in text
+    status = record.get("manifest", record).get("status", {})
+    conditions = [(c["type"], c["status"], c["reason"]) for c in status.get("conditions", ())]
+    phase = [status.get(key) for key in ("phase", "image", "digest")]
+    return "gone" if gone else str((phase, conditions))
+
+
+def modulo(fact):
+    """Return the fact without whether its layers had to be sent, and without the versions of this very folder's files."""
+    return _without(msgspec.to_builtins(fact), {"reused", "version"})
+
+
+def _without(value, keys):
+    match value:
+        case dict():
+            return {key: _without(one, keys) for key, one in value.items() if key not in keys}
+        case list() | tuple():
+            return [_without(one, keys) for one in value]
+        case _:
+            return value
+
+
+@pytest.fixture
+def places(tmp_path):
+    numbers = itertools.count()
+
+    def make():
+        folder = tmp_path / str(next(numbers))
+        os.makedirs(folder)
+        return Place(folder)
+
+    return make
+
+
+def built(places, *, workers=1):
+    def make():
+        place = places()
+        return place.scene(place.apply, workers=workers)
+
+    return make
+
+
+def test_the_calm_run_ends_in_an_image_that_the_status_names(places):
+    end = run_to_end(built(places)(), Disorder(), modulo)
+    [image] = [fact for subject, fact in end.facts.items() if subject.endswith("image-built")]
+    assert end.jobs == end.dead == ()
+    assert end.world["tags"]["v1"].digest == image["digest"]
+    assert any("'Ready'" in one and image["digest"] in one for one in end.world["objects"])
+    assert end.world["leftovers"] == []
+
+
+@slowly
+@given(cuts, seeds)
+def test_a_version_becomes_the_same_image_wherever_the_power_is_cut(places, cuts, seed):
+    assert_crash_proof(built(places, workers=2), cuts, seed, modulo=modulo)
+
+
+@slowly
+@given(cuts, seeds)
+def test_a_version_becomes_the_same_image_while_a_paused_process_goes_on_unaware(places, cuts, seed):
+    assert_crash_proof(built(places, workers=2), cuts, seed, zombies=1, modulo=modulo)
+
+
+@slowly
+@given(cuts, seeds)
+def test_a_deletion_after_all_is_done_frees_everything(places, cuts, seed):
+    def make():
+        place = places()
+        return place.scene(place.apply, place.delete)
+
+    assert_crash_proof(make, cuts, seed, modulo=modulo)
+
+
+@slowly
+@given(cuts, seeds)
+def test_a_deletion_at_any_step_leaves_neither_facts_nor_claims_nor_uploads(places, cuts, seed):
+    place = places()
+    town, end = _chaos(place, (place.apply, place.delete), cuts, seed)
+    gone = [one.subject for one in town.bus.facts.under([">"])]
+    assert gone == ["shale.gone.uid-1"]
+    assert town.bus.jobs.under([">"]) == []
+    assert end["claims"] == end["leftovers"] == []
+
+
+@slowly
+@given(cuts, seeds)
+def test_a_new_attempt_at_any_step_ends_in_its_own_image(places, cuts, seed):
+    place = places()
+
+    async def retry(plane):
+        await place.apply(plane, attempt=1)
+
+    town, end = _chaos(place, (place.apply, retry), cuts, seed)
+    facts = [one.subject for one in town.bus.facts.under([">"])]
+    assert [subject for subject in facts if subject.endswith(".2.image-built")]
+    assert not [subject for subject in facts if ".uid-1.1." in subject], "what a newer generation outlived is purged"
+    assert town.bus.jobs.under([">"]) == []
+    assert set(end["tags"]) == {"v1", "v1-modelpack"}
+
+
+@slowly
+@given(cuts, seeds)
+def test_of_two_versions_that_want_one_tag_exactly_one_gets_it(places, cuts, seed):
+    place = places()
+
+    async def rival(plane):
+        (place.model / "config.json").write_text('{"layers": 3}')
+        await place.apply(plane, name="mv-2")
+
+    _, end = _chaos(place, (place.apply, rival), cuts, seed)
+    phases = sorted(phase for one in end["objects"] for phase in ("'Ready', 'models", "'Failed'") if phase in one)
+    assert phases in (["'Failed'", "'Ready', 'models"], ["'Failed'", "'Failed'"]), end
+
+
+def _chaos(place, acts, cuts, seed):
+    chance = random.Random(seed)
+    disorder = Disorder(chance.randrange, Cuts(cuts), eager=seed % 200 + 1)
+    town = Town(place.scene(*acts, workers=2), disorder)
+    asyncio.run(town.run())
+    return town, place.state()
