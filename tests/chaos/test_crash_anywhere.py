@@ -7,7 +7,6 @@ is packed again, and times are later.
 import asyncio
 import datetime as dt
 import itertools
-import os
 import random
 
 import msgspec
@@ -110,7 +109,7 @@ def _seen(record):
 
 
 def modulo(fact):
-    """Return the fact without whether its layers had to be sent, and without the versions of this very folder's files."""
+    """Return the fact without whether its layers had to be sent, and the versions of this very folder's files."""
     return _without(msgspec.to_builtins(fact), {"reused", "version"})
 
 
@@ -130,7 +129,7 @@ def places(tmp_path):
 
     def make():
         folder = tmp_path / str(next(numbers))
-        os.makedirs(folder)
+        folder.mkdir()
         return Place(folder)
 
     return make
