@@ -16,17 +16,18 @@ from hypothesis import strategies as st
 
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.facts import Gone
-from shale.contracts.resources import FINALIZER, KINDS
+from shale.contracts.resources import KINDS
 from shale.image_builder.claims import Claims
 from shale.image_builder.service import ImageBuilder
 from shale.kube.embedded import EmbeddedResources
 from shale.oci.layout import Layout
 from shale.sources.roots import parse
 from shale.storage_provisioner.service import StorageProvisioner
+from shale.testkit.asking import there
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.crash import Cuts, assert_crash_proof, run_to_end
 from shale.testkit.world import Disorder, Scene, Town
-from shale.watcher.announce import about, announce
+from shale.watcher.announce import AddFinalizer, about, announce
 from shale.watcher.maker import Maker
 from shale.watcher.scribe import Scribe
 from shale.watcher.undertaker import Undertaker
@@ -54,7 +55,8 @@ class Place:
             weights.truncate(16 * 2**20)
         uids = (f"uid-{number}" for number in itertools.count(1))
         start = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-        self.resources = EmbeddedResources(MemoryBucket(), lambda: start, lambda: next(uids))
+        self.stored = MemoryBucket()
+        self.resources = EmbeddedResources(self.stored, lambda: start, lambda: next(uids))
         self.claimed = MemoryBucket()
         self.registry = Layout(folder / "registry")
         self.roots = parse(f"/models={folder / 'models'}")
@@ -75,8 +77,7 @@ class Place:
 
     def state(self):
         """What users see, and what the registry holds; without times."""
-        store = self.resources._records._bucket  # noqa: SLF001
-        objects = [msgspec.json.decode(kept.entry.value) for kept in store._kept.values()]  # noqa: SLF001
+        objects = [msgspec.json.decode(kept.entry.value) for kept in self.stored._kept.values()]  # noqa: SLF001
         leftovers = [path.name for path in (self.folder / "registry").glob(".uploads/*") if path.is_file()]
         tags = {tag: self.registry.resolve(REPO, tag) for tag in self.registry.tags(REPO)}
         claims = sorted(key for key in self.claimed._kept if self.claimed._there(key))  # noqa: SLF001
@@ -88,14 +89,14 @@ class Place:
         spec = {"modelName": "tiny", "imageRepo": REPO, "imageTag": tag, "storage": storage, "attempt": attempt}
         meta = {"name": name, "namespace": "team-a"}
         kind = {"apiVersion": "shale.dev/v1alpha1", "kind": "ModelVersion"}
-        obj = await self.resources.apply({**kind, "metadata": meta, "spec": spec}, "user")
-        if FINALIZER not in obj.metadata.finalizers:
-            obj = await self.resources.edit_metadata(obj, finalizers=(FINALIZER,))
-        await plane.say(announce(obj))
+        obj = await there(self.resources.apply({**kind, "metadata": meta, "spec": spec}, "user"))
+        while isinstance(step := announce(obj), AddFinalizer):
+            obj = await there(self.resources.edit_metadata(obj, finalizers=step.finalizers))
+        await plane.say(step)
 
     async def delete(self, plane, name="mv-1"):
         """Delete a version as a user does, and tell its end as the watcher does."""
-        obj = await self.resources.delete(KINDS["modelversion"], "team-a", name)
+        obj = await there(self.resources.delete(KINDS["modelversion"], "team-a", name))
         await plane.say(Gone(about(obj)))
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from shale.contracts import subjects
 from shale.contracts.about import About
+from shale.contracts.facts import Declared
 from shale.contracts.resources import KINDS
 from shale.kube.embedded import EmbeddedResources
 from shale.runtime.loop import settle
@@ -51,6 +53,7 @@ class Street:
         self.resources = Contested(MemoryBucket())
         self.bus = SimBus()
         self.plane = SimPlane(self.bus, "test")
+        self.census = Census(self.bus)
 
     async def version(self, name="mv-1", **metadata):
         return await asking.applied(self.resources, samples.version(NS, name, **metadata))
@@ -79,6 +82,17 @@ class Street:
     def said(self):
         """Return what all facts are, oldest first: `1 declared`, `0 held image-builder`, `gone`."""
         return [_short(one.subject) for one in self.bus.facts.under([">"])]
+
+
+class Census:
+    """Who was declared on a simulated bus."""
+
+    def __init__(self, bus):
+        self.bus = bus
+
+    async def declared(self, kind):
+        found = self.bus.facts.under([subjects.heard(kind, Declared)])
+        return [subjects.place(one.subject).about for one in found]
 
 
 def _short(subject):

@@ -1,4 +1,5 @@
 import random
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from shale.contracts.artifact import PackedLayer
 from shale.contracts.resources import Model, ModelStatus, ModelVersion, ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.meta import Metadata
 from shale.contracts.resources.model import LatestVersion, VersionRow
-from shale.contracts.resources.modelversion import LocalStorage, Storage
+from shale.contracts.resources.modelversion import LocalStorage, Phase, Storage
 from shale.watcher.catalogue import MOST, catalogue
 
 NOW = "2026-01-01T12:00:00Z"
@@ -17,7 +18,7 @@ MODEL = Model(Metadata(name="resnet", namespace="team-a", uid="uid-m", generatio
 LAYERS = (PackedLayer("small", "small", "sha256:aa", 10), PackedLayer("a", "weight", "sha256:bb", 32))
 
 
-def version(name, second=0, digest="", phase="", *, deleting="", layers=()):
+def version(name, second=0, digest="", phase: Phase | Literal[""] = "", *, deleting="", layers=()):
     made = f"2026-01-01T00:00:{second:02}Z"
     meta = Metadata(name=name, namespace="team-a", creation_timestamp=made, deletion_timestamp=deleting)
     status = ModelVersionStatus(phase=phase, image=f"m:{name}", digest=digest, layers=layers)

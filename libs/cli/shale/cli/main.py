@@ -56,8 +56,10 @@ def _named(error: Exception) -> tuple[Exit, str]:
     match error:
         case CliError():
             return error.code, str(error)
-        case Transient() | OSError() | LookupError() if str(error):
+        case Transient() | OSError() if str(error):
             return Exit.FAILED, str(error)
+        case _ if type(error) is LookupError:  # a name that nobody has; a KeyError is a bug
+            return Exit.USAGE, str(error)
         case _ if type(error).__name__ == "SettingsError":
             return Exit.USAGE, str(error)
         case _:

@@ -41,7 +41,8 @@ def applied(record: Record, said: Manifest, manager: str) -> Record:
     """Return the record as `manager` applies it: a new spec is a new generation, finalizers and owners are joined."""
     old, new = record.metadata, said.metadata
     before = {"spec": record.spec, "labels": old.labels, "annotations": old.annotations}
-    wanted = {"spec": said.spec, "labels": new.labels, "annotations": new.annotations}
+    given = {"spec": said.spec, "labels": new.labels, "annotations": new.annotations}
+    wanted = {part: fields for part, fields in given.items() if fields}  # who says nothing of a part owns nothing in it
     tree, managers = merge.apply(before, record.managers, manager, wanted)
     spec = tree.get("spec", {})
     metadata = msgspec.structs.replace(

@@ -15,6 +15,7 @@ from shale.contracts.jobs import DONE, JOBS, refusal
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Wait
 from shale.runtime.plane import Answer, Mark, Nak, Plane, Term
+from shale.runtime.quarantine import Quarantine
 from shale.runtime.service import Card, Trigger
 
 MAX_ATTEMPTS = 3
@@ -29,7 +30,7 @@ log = logging.getLogger("shale.work")
 class Work:
     """One trigger in hand: its pulse, and its `Progressed`, of which this process is the one writer while it works."""
 
-    def __init__(self, card: Card, trigger: Trigger, plane: Plane) -> None:
+    def __init__(self, card: Card, trigger: Trigger, plane: Plane, quarantine: Quarantine | None = None) -> None:
         self.card, self.trigger, self.plane = card, trigger, plane
         self.beat = Beat()
         self.part = f"{card.name}.{trigger.part}" if isinstance(trigger, JOBS) else card.name
@@ -40,9 +41,14 @@ class Work:
         self._writing = asyncio.Lock()
         self._unsure: Progressed | None = None
         self._over = False
+        self._quarantine = quarantine or Quarantine()
+        self._entered = False
 
     async def begin(self) -> str | None:
-        """Say `Working` before the first effect; return why not, when this input has ended every attempt before."""
+        """Say `Working` before the first effect; return why not, when this input has ended every attempt before.
+
+        What is not at its first attempt works alone in its process.
+        """
         if self.attempt or not self.speaks:
             return None
         last = (await self.mark()).reading
@@ -51,11 +57,19 @@ class Work:
             return last.error or "the worker died of it"
         self.attempt = (last.attempt if last else 0) + died or 1
         error = last.error if last is not None and died else ""
+        await self._quarantine.enter(alone=self.attempt > 1)
+        self._entered = True
         if not await self._report(
             Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
         ):
             raise Transient(f"another worker took {self.part} of {self.trigger.about}")
         return None
+
+    async def leave(self) -> None:
+        """Let others of this process in; after the answer, whatever it was."""
+        if self._entered:
+            self._entered = False
+            await self._quarantine.leave(alone=self.attempt > 1)
 
     async def pulse(self) -> None:
         """Tell how far the work is, when it moved; stop it when somebody else tells that too."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 END_WITHIN = 15.0
 """Seconds that a process has to end after SIGTERM: twice its drain and a little."""
@@ -104,4 +104,4 @@ def _record(line: str) -> dict[str, Any]:
         found = json.loads(line)
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else {"what": line}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {"what": line}

@@ -55,7 +55,7 @@ class Visitor:
     async def hear(self, message: Delivered) -> None:
         """Note what was published."""
         try:
-            decoded = unwrap(message.data)[1]
+            decoded = None if message.subject.startswith("shale.dead.") else unwrap(message.data)[1]
         except ValueError:
             decoded = None
         self.heard.append(Heard(time.monotonic(), message.subject, decoded))
@@ -108,8 +108,9 @@ class Visitor:
         async def look() -> ModelVersion | None:
             found = await self.get(name)
             last[:] = [found.status if found else "there is no such version"]
-            seen = found is not None and found.status.observed_generation >= generation
-            return found if seen and found.status.phase in (phases or ("Ready",)) else None
+            if found is None or found.status.observed_generation < generation:
+                return None
+            return found if found.status.phase in (phases or ("Ready",)) else None
 
         try:
             return await self.until(f"{name} in {phases or ('Ready',)}", look, within)
@@ -153,7 +154,7 @@ class Visitor:
         return sorted(await self.left(streams.JOBS, f"shale.job.*.*.{uid}.>"))
 
     async def times(self, what: type[Any], uid: str) -> dict[str, int]:
-        """Return how often each milestone of one class was told of a uid, purged ones too; by `<generation>[.<part>]`."""
+        """Return how often each milestone of one class was told, purged ones too; by `<generation>[.<part>]`."""
         filters = f"shale.fact.*.*.*.{uid}.*.{word(what)}"
         found = await self.left(streams.HISTORY, filters) | await self.left(streams.HISTORY, f"{filters}.>")
         return {_short(subject): count for subject, count in found.items()}
@@ -164,7 +165,7 @@ async def visiting(house: House) -> AsyncGenerator[Visitor]:
     """Yield a visitor that hears everything from now on."""
     async with connected(house.server.url, "visitor", fatal=False) as bus:
         visitor = Visitor(house, bus)
-        await bus.client.subscribe("shale.>", cb=visitor.hear)
+        await bus.client.subscribe("shale.>", cb=visitor.hear)  # pyright: ignore[reportUnknownMemberType]
         await bus.client.flush()
         yield visitor
 

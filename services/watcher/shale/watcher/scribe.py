@@ -112,7 +112,7 @@ class Scribe:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
-        self._written: dict[str, float] = {}
+        self.written: dict[str, float] = {}
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return the object of that very uid."""
@@ -120,9 +120,9 @@ class Scribe:
         about = told.about
         obj = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
         if not isinstance(obj, ModelVersion) or obj.metadata.uid != about.uid or told.gone:
-            self._written.pop(about.uid, None)
+            self.written.pop(about.uid, None)
         mine = obj if isinstance(obj, ModelVersion) and obj.metadata.uid == about.uid else None
-        return Seen(told, mine, self._written.get(about.uid, 0))
+        return Seen(told, mine, self.written.get(about.uid, 0))
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
         """Return the next step."""
@@ -146,9 +146,9 @@ class Scribe:
     def _note(self, told: Told, status: ModelVersionStatus) -> None:
         """Keep when it was written, as long as more numbers may come."""
         if status.phase in TERMINAL or told.gone:
-            self._written.pop(told.about.uid, None)
+            self.written.pop(told.about.uid, None)
         else:
-            self._written[told.about.uid] = told.now
+            self.written[told.about.uid] = told.now
 
     async def release(self, about: About, told: Told) -> Released:
         """Hold nothing."""

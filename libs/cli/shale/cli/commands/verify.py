@@ -48,7 +48,7 @@ def run(common: Common, options: Options) -> int:
     for complaint in found.complaints:
         note(complaint)
     if found.complaints:
-        raise CliError(f"{found.image} ({found.digest}) is not as it should be: {len(found.complaints)} complaints")
+        raise CliError(f"{found.image} ({found.digest}) is not as it should be, in {len(found.complaints)} places")
     beside = f", {found.files} files equal to those in {options.directory}" if options.directory else ""
     say(f"{found.image} ({found.digest}): {found.layers} layers, {found.bytes} bytes, all digests right{beside}")
     return Exit.OK

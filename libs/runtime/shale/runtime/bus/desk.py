@@ -25,6 +25,7 @@ from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.dead import bury, bury_undecodable
 from shale.runtime.loop import settle
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
+from shale.runtime.quarantine import Quarantine
 from shale.runtime.service import Service, Trigger, Woken
 from shale.runtime.telemetry import settling
 from shale.runtime.work import Work
@@ -59,6 +60,7 @@ class Desk:
         self.busy: dict[str, Case] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
+        self._quarantine = Quarantine()
 
     @property
     def letters(self) -> list[Letter]:
@@ -98,7 +100,9 @@ class Desk:
         free = self.service.card.concurrency - len(self.busy)
         for key in [key for key in self.waiting if key not in self.busy][: max(0, free)]:
             letters = sorted(self.waiting.pop(key), key=_age)
-            self.busy[key] = case = Case(letters, Work(self.service.card, _newest(letters), self.plane))
+            self.busy[key] = case = Case(
+                letters, Work(self.service.card, _newest(letters), self.plane, self._quarantine)
+            )
             task = asyncio.create_task(self._settle(key, case), name=f"settle {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -115,6 +119,7 @@ class Desk:
         except nats.errors.Error as error:
             log.warning("not answered; it comes again", extra={"key": key, "error": f"{type(error).__name__} {error}"})
         finally:
+            await case.work.leave()
             del self.busy[key]
             self._moved.set()
             self._pump()

@@ -1,0 +1,386 @@
+"""The `shale` command as a person uses it: real processes, a real NATS, one installation for all tests but three."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import yaml
+
+from shale.cli.local.server import any_port
+
+pytestmark = pytest.mark.real_nats
+
+SHALE = (sys.executable, "-m", "shale.cli")
+WEIGHTS = 17 << 20
+
+
+class Here:
+    """One home, and the `shale` command in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {key: value for key, value in os.environ.items() if not key.startswith("SHALE_")}
+        self.environ["SHALE_HOME"] = str(folder / "home")
+
+    def shale(self, *words: str, stdin: str = "", within: float = 60) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*SHALE, *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=within,
+            check=False,
+            env=self.environ,
+            cwd=self.folder,
+        )
+        assert "Traceback" not in done.stderr
+        return done
+
+    def up(self, *words: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+        """Start `shale up` and return it with what it said once it was ready."""
+        log = (self.folder / "up.log").open("w")
+        command = [*SHALE, "up", "-o", "json", "--port", str(any_port()), *words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environ)
+        log.close()
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, (self.folder / "up.log").read_text()
+        return process, json.loads(line)
+
+    def version(self, name: str, **spec: Any) -> Path:
+        """Write the manifest of a version of the model `tiny`."""
+        storage = {"localStorage": {"path": "/models/tiny", "nodeName": "here"}}
+        whole = {"modelName": "tiny", "imageRepo": f"models/{name}", "imageTag": "v1", "storage": storage, **spec}
+        tree = {
+            "apiVersion": "shale.dev/v1alpha1",
+            "kind": "ModelVersion",
+            "metadata": {"name": name, "namespace": "team-a"},
+            "spec": {key: value for key, value in whole.items() if value is not None},
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(tree))
+        return path
+
+    def built(self, name: str) -> str:
+        """Apply a version, wait for it, and return its image."""
+        assert self.shale("apply", "-f", str(self.version(name))).returncode == 0
+        ready = self.shale("wait", f"mv/{name}", "-n", "team-a", "--timeout", "30s")
+        assert ready.returncode == 0, ready.stderr
+        return f"models/{name}:v1"
+
+
+def tiny(folder: Path) -> Path:
+    """Lay a small model out: weights of a layer of their own, and small files."""
+    model = folder / "models" / "tiny"
+    (model / "sub").mkdir(parents=True)
+    (model / "weights.bin").write_bytes(os.urandom(1 << 20) * (WEIGHTS >> 20))
+    (model / "config.json").write_text('{"layers": 6}\n')
+    (model / "sub" / "vocab.txt").write_text("a\nb\n")
+    return model
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(true: Any, within: float = 10) -> bool:
+    """Look every 50 ms."""
+    never = Event()
+    for _ in range(int(within / 0.05)):
+        if true():
+            return True
+        never.wait(0.05)
+    return False
+
+
+def pids(state: dict[str, Any]) -> list[int]:
+    return [one["pid"] for one in state["processes"]]
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Have it end as an operator would; return its exit code."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        code = process.wait(20)
+    finally:
+        process.kill()
+        if process.stdout is not None:
+            process.stdout.close()
+        process.wait(5)
+    return code
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    place = Here(tmp_path_factory.mktemp("cli"))
+    tiny(place.folder)
+    process, state = place.up("--models", f"/models={place.folder / 'models'}")
+    try:
+        yield place
+    finally:
+        assert ended(process) == 0
+        assert not any(alive(pid) for pid in pids(state))
+
+
+def test_an_object_is_created_then_unchanged_then_configured(here: Here) -> None:
+    manifest = here.version("steps")
+    assert here.shale("apply", "-f", str(manifest)).stdout == "modelversion team-a/steps created\n"
+    assert here.shale("apply", "-f", str(manifest)).stdout == "modelversion team-a/steps unchanged\n"
+    here.version("steps", deletionPolicy="Delete")
+    assert here.shale("apply", "-f", str(manifest)).stdout == "modelversion team-a/steps configured\n"
+
+
+def test_a_dry_run_checks_and_writes_nothing(here: Here) -> None:
+    manifest = here.version("dry")
+    assert here.shale("apply", "--dry-run", "-f", str(manifest)).stdout == "modelversion team-a/dry created (dry run)\n"
+    assert here.shale("get", "mv/dry", "-n", "team-a").returncode == 1
+
+
+def test_manifests_come_from_standard_input_into_the_namespace_asked_for(here: Here) -> None:
+    tree = {"apiVersion": "shale.dev/v1alpha1", "kind": "Model", "metadata": {"name": "piped"}}
+    done = here.shale("apply", "-f", "-", "-n", "team-b", stdin=yaml.safe_dump(tree))
+    assert done.stdout == "model team-b/piped created\n"
+    assert json.loads(here.shale("get", "mo/piped", "-n", "team-b", "-o", "json").stdout)["metadata"]["generation"] == 1
+
+
+def test_a_version_becomes_an_image_that_is_pulled_back_byte_for_byte(here: Here) -> None:
+    image = here.built("road")
+    table = here.shale("get", "mv", "-n", "team-a").stdout
+    assert table.splitlines()[0].split() == "NAME MODEL PHASE PROGRESS NEW REUSED IMAGE READY AGE".split()
+    assert image in table
+    done = here.shale("pull", image, "pulled")
+    assert done.returncode == 0, done.stderr
+    source = here.folder / "models" / "tiny"
+    for path in ("weights.bin", "config.json", "sub/vocab.txt"):
+        assert (here.folder / "pulled" / path).read_bytes() == (source / path).read_bytes()
+    verified = here.shale("verify", image, "pulled", "-o", "json")
+    assert (verified.returncode, json.loads(verified.stdout)["complaints"]) == (0, [])
+
+
+def test_an_image_is_pulled_by_its_digest(here: Here) -> None:
+    here.built("pinned")
+    tree = json.loads(here.shale("get", "mv", "pinned", "-n", "team-a", "-o", "json").stdout)
+    done = here.shale("pull", f"models/pinned@{tree['status']['digest']}", "by-digest", "-o", "json")
+    assert json.loads(done.stdout)["files"] == 3
+
+
+def test_a_folder_that_holds_files_is_not_pulled_into_without_force(here: Here) -> None:
+    image = here.built("forced")
+    folder = here.folder / "full"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    (folder / "config.json").write_text("other")
+    refused = here.shale("pull", image, "full")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "not empty" in refused.stderr
+    assert here.shale("pull", image, "full", "--force").returncode == 0
+    assert (folder / "mine.txt").read_text() == "mine"
+    assert (folder / "config.json").read_text() == '{"layers": 6}\n'
+
+
+def test_verify_names_every_file_that_differs(here: Here) -> None:
+    image = here.built("differs")
+    here.shale("pull", image, "changed")
+    (here.folder / "changed" / "config.json").write_text('{"layers": 7}\n')
+    (here.folder / "changed" / "sub" / "vocab.txt").unlink()
+    (here.folder / "changed" / "extra").write_text("")
+    done = here.shale("verify", image, "changed")
+    assert done.returncode == 1
+    for said in ("config.json holds other bytes", "sub/vocab.txt is missing", "extra is not in the image"):
+        assert said in done.stderr
+
+
+def test_a_damaged_blob_fails_by_its_name_and_leaves_no_folder(here: Here) -> None:
+    image = here.built("damaged")
+    blobs = here.folder / "home" / "registry" / "models" / "damaged" / "blobs" / "sha256"
+    weights = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
+    with weights.open("r+b") as blob:
+        blob.seek(5 << 20)
+        blob.write(b"not what was there")
+    pulled = here.shale("pull", image, "broken")
+    assert (pulled.returncode, pulled.stderr.count("\n")) == (1, 1)
+    assert f"layer models/weights.bin (sha256:{weights.name})" in pulled.stderr
+    assert "shale retry" in pulled.stderr
+    assert [path.name for path in here.folder.iterdir() if "broken" in path.name] == []
+    verified = here.shale("verify", image)
+    assert (verified.returncode, "models/weights.bin" in verified.stderr) == (1, True)
+
+
+def test_a_retry_is_a_new_attempt_that_ends_ready_again(here: Here) -> None:
+    here.built("again")
+    assert here.shale("retry", "mv/again", "-n", "team-a").stdout == "modelversion team-a/again attempt 1\n"
+    assert here.shale("wait", "mv/again", "-n", "team-a").returncode == 0
+    tree = json.loads(here.shale("get", "mv/again", "-n", "team-a", "-o", "json").stdout)
+    assert (tree["spec"]["attempt"], tree["status"]["observedGeneration"]) == (1, tree["metadata"]["generation"])
+    assert tree["status"]["bytesReused"] == tree["status"]["bytesTotal"]
+    assert here.shale("apply", "-f", str(here.version("again"))).stdout == "modelversion team-a/again unchanged\n"
+
+
+def test_a_model_has_no_attempt(here: Here) -> None:
+    assert here.shale("retry", "mo/tiny", "-n", "team-a").returncode == 2
+
+
+def test_what_was_told_is_listed_in_its_order(here: Here) -> None:
+    here.built("told")
+    assert wait_until(lambda: "ImageBuilt" in here.shale("events", "-n", "team-a", "--kind", "mv").stdout)
+    lines = [json.loads(line) for line in here.shale("events", "-n", "team-a", "-o", "json").stdout.splitlines()]
+    facts = [line["fact"] for line in lines if line["data"]["about"]["name"] == "told"]
+    milestones = [fact for fact in facts if fact != "progressed"]
+    assert milestones[0] == "declared"
+    assert {"storage-ready", "scanned", "layers-planned", "layer-packed"} <= set(milestones)
+    assert milestones.index("layers-planned") < milestones.index("layer-packed") < milestones.index("image-built")
+    assert here.shale("events", "-n", "nobody").stdout == ""
+
+
+def test_a_watch_shows_each_change_until_its_time_is_over(here: Here) -> None:
+    here.built("watched")
+    done = here.shale("get", "mv/watched", "-n", "team-a", "-w", "--timeout", "1", "-o", "json")
+    assert done.returncode == 0
+    assert [json.loads(line)["metadata"]["name"] for line in done.stdout.splitlines()] == ["watched"]
+
+
+def test_waiting_for_what_stalls_ends_at_once_and_says_the_cure(here: Here) -> None:
+    storage = {"localStorage": {"path": "/elsewhere/tiny", "nodeName": "here"}}
+    here.shale("apply", "-f", str(here.version("outside", storage=storage)))
+    done = here.shale("wait", "mv/outside", "-n", "team-a", "--timeout", "30")
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert "/elsewhere/tiny" in done.stderr
+
+
+def test_waiting_has_an_end(here: Here) -> None:
+    here.built("slow")
+    done = here.shale("wait", "mv/slow", "-n", "team-a", "--for", "condition=Served", "--timeout", "0.5")
+    assert done.returncode == 3
+
+
+def test_waiting_for_what_is_not_there_fails(here: Here) -> None:
+    done = here.shale("wait", "mv/nobody", "-o", "json")
+    assert done.returncode == 1
+    assert "modelversion default/nobody is not there" in json.loads(done.stderr)["error"]
+
+
+def test_a_deleted_object_is_gone_when_the_command_ends(here: Here) -> None:
+    image = here.built("doomed")
+    manifest = here.folder / "doomed.yaml"
+    assert here.shale("delete", "-f", str(manifest)).stdout == "modelversion team-a/doomed deleted\n"
+    assert here.shale("get", "mv/doomed", "-n", "team-a").returncode == 1
+    assert here.shale("delete", "-f", str(manifest)).stdout == "modelversion team-a/doomed was not there\n"
+    assert here.shale("delete", "mv/doomed", "-n", "team-a").returncode == 1
+    assert here.shale("verify", image).returncode == 0, "its deletionPolicy is Retain"
+
+
+def test_deleting_a_model_deletes_its_versions(here: Here) -> None:
+    here.shale("apply", "-f", str(here.version("child", modelName="parent")))
+    assert here.shale("wait", "mv/child", "-n", "team-a").returncode == 0
+    deleted = here.shale("delete", "mo/parent", "-n", "team-a", "--cascade", "foreground")
+    assert deleted.stdout == "model team-a/parent deleted\n", deleted.stderr
+    assert here.shale("wait", "mv/child", "-n", "team-a", "--for", "delete", "--timeout", "20").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"imagTag": "v1"}, 'unknown field "spec.imagTag"; did you mean "imageTag"?', id="an unknown field"),
+        pytest.param({"storage": None}, "spec.storage is missing", id="a missing field"),
+        pytest.param({"imageRepo": "models/x:v1"}, "imageRepo must be a repository without tag", id="a broken rule"),
+    ],
+)
+def test_a_bad_manifest_is_one_line_that_names_the_field(here: Here, change: dict[str, Any], said: str) -> None:
+    done = here.shale("apply", "-f", str(here.version("bad", **change)))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert said in done.stderr
+    assert "bad.yaml" in done.stderr
+
+
+def test_broken_yaml_is_one_line_that_names_the_place(here: Here) -> None:
+    (here.folder / "broken.yaml").write_text("kind: [Model\nmetadata: {}\n")
+    done = here.shale("apply", "-f", "broken.yaml")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "broken.yaml, line 2, column 9" in done.stderr
+
+
+def test_good_documents_are_applied_also_beside_a_bad_one(here: Here) -> None:
+    bad, good = here.version("bad-one", imageTag="-"), here.version("good-one")
+    (here.folder / "both.yaml").write_text(f"{bad.read_text()}---\n{good.read_text()}")
+    done = here.shale("apply", "-f", "both.yaml")
+    assert (done.returncode, done.stdout) == (1, "modelversion team-a/good-one created\n")
+    assert "modelversion team-a/bad-one" in done.stderr
+
+
+def test_provisioning_again_changes_nothing_that_is_there(here: Here) -> None:
+    image = here.built("before-init")
+    assert here.shale("init").returncode == 0
+    assert image in here.shale("get", "mv", "-A").stdout
+
+
+def test_a_home_has_one_installation(here: Here) -> None:
+    done = here.shale("up")
+    assert done.returncode == 1
+    assert "another `shale up` runs" in done.stderr
+
+
+def test_a_service_that_dies_is_started_again_and_that_is_said(here: Here) -> None:
+    state_file = here.folder / "home" / "state.json"
+    before = {one["name"]: one["pid"] for one in json.loads(state_file.read_text())["processes"]}
+    os.kill(before["storage-provisioner"], signal.SIGKILL)
+
+    def restarted() -> bool:
+        now = {one["name"]: one["pid"] for one in json.loads(state_file.read_text())["processes"]}
+        return now["storage-provisioner"] != before["storage-provisioner"] and alive(now["storage-provisioner"])
+
+    assert wait_until(restarted)
+    assert "storage-provisioner ended (killed by SIGKILL)" in (here.folder / "up.log").read_text()
+    here.built("after-restart")
+
+
+def test_nothing_outlives_an_installation_that_is_killed(tmp_path: Path) -> None:
+    process, state = Here(tmp_path).up("--workers", "1")
+    assert all(alive(pid) for pid in pids(state))
+    process.kill()
+    process.wait(5)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert wait_until(lambda: not any(alive(pid) for pid in pids(state)))
+
+
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+    here = Here(tmp_path)
+    command = [*SHALE, "up", "--port", str(any_port())]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=here.environ)
+    state_file = tmp_path / "home" / "state.json"
+    assert wait_until(state_file.exists)
+    state = json.loads(state_file.read_text())
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in said
+    assert wait_until(lambda: not any(alive(pid) for pid in pids(state)))
+    assert not state_file.exists()
+
+
+def test_without_an_installation_the_cure_is_said_at_once(tmp_path: Path) -> None:
+    here = Here(tmp_path)
+    here.environ["SHALE_NATS_URL"] = f"nats://127.0.0.1:{any_port()}"
+    done = here.shale("get", "mv", within=10)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "start it with `shale up`" in done.stderr
+
+
+def test_credentials_are_not_taken_from_the_command_line(tmp_path: Path) -> None:
+    done = Here(tmp_path).shale("get", "mv", "--nats", "nats://me:hush@127.0.0.1:4222")
+    assert done.returncode == 2
+    assert "hush" not in done.stderr
+    assert "SHALE_NATS_URL" in done.stderr
