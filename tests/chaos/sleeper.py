@@ -11,7 +11,7 @@ import sys
 
 import msgspec
 
-from shale.contracts.resources import Kind, ModelVersion, Object, Status
+from shale.contracts.resources import Kind, ModelVersion, ModelVersionStatus, Object, Status
 from shale.contracts.streams import OBJECTS
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Conflict, Invalid, Missing
@@ -29,21 +29,24 @@ class Sleeper(EmbeddedResources):
     moment = sys.argv[1]
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | Missing:
-        """Read an object that has a status by now."""
+        """Read an object that has a status by now, and is not Ready yet."""
         found = await super().get(kind, namespace, name)
-        if self.moment == "read" and isinstance(found, ModelVersion) and found.status.phase and not self.slept:
+        waits = isinstance(found, ModelVersion) and found.status.phase not in {"", "Ready"}
+        if self.moment == "read" and waits and not self.slept:
             self._sleep()
             return await super().get(kind, namespace, name)
         return found
 
     async def apply_status(self, obj: Object, status: Status) -> Object | Missing | Conflict | Invalid:
         """Write a status."""
-        slept = self.moment == "write" and not self.slept
-        if slept:
-            self._sleep()
+        if self.moment != "write" or self.slept or (isinstance(status, ModelVersionStatus) and status.phase == "Ready"):
+            return await super().apply_status(obj, status)
+        self._sleep()
+        return await asyncio.shield(self._late(obj, status))  # who lost the lease is cancelled: its write is tried
+
+    async def _late(self, obj: Object, status: Status) -> Object | Missing | Conflict | Invalid:
         written = await super().apply_status(obj, status)
-        if slept:
-            log.info("wrote", extra={"result": type(written).__name__, "phase": status.phase})
+        log.info("wrote", extra={"result": type(written).__name__, "phase": status.phase})
         return written
 
     def _sleep(self) -> None:

@@ -156,7 +156,7 @@ async def test_a_version_stays_deleting_and_names_the_service_that_is_away_until
 async def test_a_layer_in_hand_when_its_version_is_deleted_is_stopped_and_takes_its_upload_back(
     house: House, visitor: Visitor, weights
 ) -> None:
-    weights("stopped", huge=1200 * MIB)
+    weights("stopped", huge=600 * MIB)
     version = await visitor.apply("stopped")
     await visitor.hears(Progressed, version.metadata.uid, "builder-sync.1", state="Working")
     await visitor.delete("stopped")

@@ -18,7 +18,7 @@ OUTAGE = 2.0
 async def test_a_version_is_built_once_when_nats_is_killed_for_two_seconds_while_its_layer_is_packed(
     house: House, visitor: Visitor, weights
 ) -> None:
-    weights("outage", huge=600 * MIB)
+    weights("outage", huge=300 * MIB)
     uid = (await visitor.apply("outage")).metadata.uid
     await visitor.hears(Progressed, uid, "builder-sync.1", state="Working")
     house.server.kill()

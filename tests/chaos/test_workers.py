@@ -28,7 +28,7 @@ async def _uploading(house: House, visitor: Visitor) -> None:
 async def test_a_layer_whose_worker_is_killed_is_taken_over_after_ack_wait_and_packed_once(
     house: House, visitor: Visitor, weights
 ) -> None:
-    weights("killed", huge=600 * MIB)
+    weights("killed", huge=300 * MIB)
     worker = house.the("builder-sync")
     version = await visitor.apply("killed")
     uid = version.metadata.uid
@@ -48,7 +48,7 @@ async def test_a_layer_whose_worker_is_killed_is_taken_over_after_ack_wait_and_p
 async def test_an_attempt_raised_while_a_layer_is_packed_ends_the_old_generation_and_builds_the_new_one_once(
     house: House, visitor: Visitor, weights
 ) -> None:
-    weights("raised", huge=600 * MIB)
+    weights("raised", huge=300 * MIB)
     uid = (await visitor.apply("raised")).metadata.uid
     await visitor.hears(Progressed, uid, "builder-sync.1", state="Working")
     raised = await visitor.apply("raised", attempt=1)

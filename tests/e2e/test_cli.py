@@ -293,7 +293,9 @@ def test_deleting_a_model_deletes_its_versions(here: Here) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        pytest.param({"imagTag": "v1"}, 'unknown field "spec.imagTag"; did you mean "imageTag"?', id="an unknown field"),
+        pytest.param(
+            {"imagTag": "v1"}, 'unknown field "spec.imagTag"; did you mean "imageTag"?', id="an unknown field"
+        ),
         pytest.param({"storage": None}, "spec.storage is missing", id="a missing field"),
         pytest.param({"imageRepo": "models/x:v1"}, "imageRepo must be a repository without tag", id="a broken rule"),
     ],

@@ -1,7 +1,6 @@
 """The laws of the bus as the loop sees it, kept by the simulator and by a real nats-server alike."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
@@ -10,73 +9,17 @@ from shale.contracts import streams, subjects
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.envelope import unwrap
-from shale.contracts.facts import Gone, Held, ImageBuilt, LayerPacked, Progressed, Released, StorageReady
+from shale.contracts.facts import Gone, Held, ImageBuilt, LayerPacked, Progressed, Released
 from shale.contracts.jobs import PackLayer
-from shale.runtime.bus.jetplane import JetPlane
-from shale.runtime.bus.provision import consumers
 from shale.runtime.plane import Mark, Plane
 from shale.runtime.service import Card
 from shale.runtime.told import Told
-from shale.testkit.plane import SimBus, SimPlane
-from shale.testkit.stream import SimConsumer
+from shale.testkit.rigs import CARD, Real, Rig, Sim, Taken
 from shale.testkit.toys import ABOUT, declared
 
 SOON = 6.0
-CARD = Card(
-    name="waiter", does="waits", kinds=("modelversion",), hears=(StorageReady,), takes=(PackLayer,), says=(Progressed,)
-)
 LAYER = Layer("0-abcdef~1", "w.safetensors", 1)
 WHOLE = ABOUT.whole()
-
-Taken = tuple[bytes, Callable[[], Awaitable[object]]]
-
-
-class Sim:
-    """Two planes over one simulated bus."""
-
-    def __init__(self) -> None:
-        self.bus = SimBus()
-        self.plane, self.other = SimPlane(self.bus, "one"), SimPlane(self.bus, "two")
-        queues = {streams.JOBS.name, streams.TICKS.name}
-        self.durables = {
-            one.stream: SimConsumer(self.bus.stream(one.stream), one.filters, queue=one.stream in queues)
-            for one in consumers(CARD)
-        }
-
-    async def take(self, stream: str, within: float) -> Taken | None:
-        """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""
-        durable = self.durables[stream]
-        self.bus.advance(self.bus.clock + within)
-        if not (waiting := durable.waiting(self.bus.clock)):
-            return None
-        durable.deliver(waiting[0])
-
-        async def ack() -> None:
-            durable.ack(waiting[0])
-
-        return waiting[0].data, ack
-
-
-class Real:
-    """Two planes over one real server."""
-
-    def __init__(self, bus) -> None:
-        self.bus = bus
-        self.plane, self.other = JetPlane(bus, "one"), JetPlane(bus, "two")
-
-    async def take(self, stream: str, within: float) -> Taken | None:
-        """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""
-        sub = await self.bus.stream.pull_subscribe_bind(consumer=CARD.name, stream=stream)
-        try:
-            [message] = await sub.fetch(1, timeout=within)
-        except TimeoutError:
-            return None
-        finally:
-            await sub.unsubscribe()
-        return message.data, message.ack_sync
-
-
-Rig = Sim | Real
 
 
 @pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real_nats)])

@@ -121,3 +121,30 @@ def test_the_part_of_the_plan_is_the_part_without_its_try():
 )
 def test_what_the_objects_own_status_knows(status, end):
     assert known(msgspec.structs.replace(WISH, known=status)) == end
+
+
+def earlier(attempt=0, **changes):
+    """Return the wish before this one, and its image."""
+    spec = msgspec.structs.replace(SPEC, attempt=attempt, **changes)
+    return Declared(ABOUT.at(1), spec, ""), ImageBuilt(ABOUT.at(1), "m:v1", "sha256:11", "m:v1-modelpack", (BLOB,))
+
+
+def test_a_change_that_asks_for_no_new_build_finds_the_image_of_the_wish_before():
+    again = seen(*earlier(deletion_policy="Delete")).known
+    assert isinstance(again, ImageBuilt)
+    assert (again.about, again.digest) == (ABOUT, "sha256:11")
+
+
+def test_a_new_attempt_builds_anew():
+    assert (
+        levels(
+            Told(
+                ABOUT,
+                tuple(
+                    Said(fact) for fact in (Declared(ABOUT, msgspec.structs.replace(SPEC, attempt=1), ""), *earlier())
+                ),
+            ),
+            "image-builder",
+        ).known
+        is None
+    )

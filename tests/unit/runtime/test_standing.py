@@ -61,8 +61,21 @@ def told(*facts, about=ABOUT) -> Told:
             BUILDER,
             WOKEN,
             (WISH, Refused(ABOUT, "other", "R", "m")),
+            Standing.ALREADY_TOLD,
+            id="for a generation that another service refused nobody works any more",
+        ),
+        pytest.param(
+            BUILDER, JOB, (WISH, Refused(ABOUT, "other", "R", "m")), Standing.ALREADY_TOLD, id="nor does a worker"
+        ),
+        pytest.param(
+            BUILDER,
+            Woken(ABOUT.at(2)),
+            (WISH, Refused(ABOUT, "other", "R", "m"), NEWER),
             Standing.OPEN,
-            id="what another service refused is for the card to decide",
+            id="what was refused of an older wish ends nothing of the newer",
+        ),
+        pytest.param(
+            BUILDER, Woken(ABOUT.at(2)), (WISH,), Standing.BEHIND, id="a wish that is not readable yet is waited for"
         ),
         pytest.param(
             BUILDER,

@@ -155,6 +155,8 @@ async def _answer(decision: Done | Wait | Refuse, work: Work) -> Answer:
 
 async def _close(service: Service, stands: Standing, told: Told, plane: Plane) -> Answer:
     """Answer for a trigger that asks for nothing more; a holder of what is gone undoes it first."""
+    if stands is Standing.BEHIND:
+        raise Transient(f"{told.about} is not readable yet")
     if stands is Standing.TO_RELEASE:
         released = await service.release(told.about, told)
         await plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))

@@ -15,8 +15,11 @@ class Standing(Enum):
     SUPERSEDED = auto()
     """A newer generation was declared, or nothing is known of it any more."""
     ALREADY_TOLD = auto()
+    """Its milestone is there; or this generation was refused, by whomever: nobody works for it any more."""
     TO_RELEASE = auto()
     """The object is gone and this service holds something of it."""
+    BEHIND = auto()
+    """What was read is older than the trigger: a follower answered that has not heard of this wish yet."""
     OVER = auto()
     """The object is gone and this service holds nothing of it."""
 
@@ -28,12 +31,13 @@ def standing(card: Card, trigger: Trigger, told: Told) -> Standing:
     if told.gone:
         mine = not isinstance(trigger, JOBS) and card.name in told.holders
         return Standing.TO_RELEASE if mine else Standing.OVER
-    if told.declared is None or told.declared.about.generation != trigger.about.generation:
-        return Standing.SUPERSEDED
-    return Standing.ALREADY_TOLD if _ended(card, trigger, told) else Standing.OPEN
+    newest = told.declared.about.generation if told.declared else None
+    if newest != trigger.about.generation:
+        return Standing.BEHIND if newest is not None and newest < trigger.about.generation else Standing.SUPERSEDED
+    return Standing.ALREADY_TOLD if told.one(Refused) or _ended(card, trigger, told) else Standing.OPEN
 
 
 def _ended(card: Card, trigger: Trigger, told: Told) -> bool:
     if isinstance(trigger, JOBS):
         return any(told.one(fact, trigger.part) for fact in ends(type(trigger)))
-    return any(told.one(fact) for fact in card.ends) or told.one(Refused, card.name) is not None
+    return any(told.one(fact) for fact in card.ends)

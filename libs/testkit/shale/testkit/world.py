@@ -49,8 +49,8 @@ class Scene(msgspec.Struct, frozen=True):
 class Disorder(msgspec.Struct, frozen=True):
     """What is left to chance. `choose` draws a number below the one given, as `random.Random(seed).randrange` does.
 
-    `eager`: acts come at any time, at about one step in so many (0: each when the town is quiet). `zombies`: how often a
-    message may be handed out again while its worker is still at it, as after a pause that is longer than `ack_wait`.
+    `eager`: acts come at any time, at about one step in so many (0: each when the town is quiet). `zombies`: how often
+    a message may be handed out again while its worker is still at it, as after a pause that is longer than `ack_wait`.
     """
 
     choose: Callable[[int], int] = lambda _: 0

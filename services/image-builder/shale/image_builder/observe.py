@@ -1,5 +1,7 @@
 """What was told of one version, in image-builder's words; and whose its tag is."""
 
+import msgspec
+
 from shale.contracts.facts import (
     Declared,
     Held,
@@ -30,7 +32,7 @@ def levels(told: Told, name: str) -> Seen:
         now=told.now,
         held=told.one(Held, name) is not None,
         wanted=told.one(Wanted) is not None,
-        known=known(wish),
+        known=known(wish) or again(told, wish.spec),
         storage=told.one(StorageReady),
         scan=told.one(Scanned),
         plan=told.one(LayersPlanned),
@@ -45,6 +47,20 @@ def levels(told: Told, name: str) -> Seen:
 def base(part: str) -> str:
     """Return a job's part without its try: the part of the plan."""
     return part.partition("~")[0]
+
+
+def again(told: Told, spec: ModelVersionSpec) -> ImageBuilt | None:
+    """Return the image of an earlier generation that asked for the very same build.
+
+    Of a spec only `attempt` asks for a new one: who changes `deletionPolicy` or `dryRun` has the image already.
+    """
+    built = told.built
+    if built is None or built.about.generation == told.about.generation:
+        return None
+    wishes = (said.fact for said in told.said if isinstance(said.fact, Declared))
+    before = next((wish.spec for wish in wishes if wish.about.generation == built.about.generation), None)
+    same = isinstance(before, ModelVersionSpec) and before.attempt == spec.attempt
+    return msgspec.structs.replace(built, about=told.about) if same else None
 
 
 def known(wish: Declared[Spec, Status]) -> ImageBuilt | Failed | None:

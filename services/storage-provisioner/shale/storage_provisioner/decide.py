@@ -18,6 +18,8 @@ class Problem(msgspec.Struct, frozen=True):
 
     reason: str
     message: str
+    passes: bool = True
+    """It may be mended without a word to us, so it is looked at again and again."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -39,5 +41,6 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         return Done()
     if isinstance(seen.place, Problem):
         problem = seen.place
-        return Wait(problem.reason, problem.message, until=seen.now + A_DAY, again_in=LOOK_AGAIN, stalled=True)
+        again_in = LOOK_AGAIN if problem.passes else None
+        return Wait(problem.reason, problem.message, until=seen.now + A_DAY, again_in=again_in, stalled=True)
     return Done((StorageReady(about=seen.about, uri=seen.place),))

@@ -44,6 +44,8 @@ class Announcer:
     def __init__(self, resources: Resources, plane: Plane, census: Census) -> None:
         self.resources, self.plane, self.census = resources, plane, census
         self.objects: dict[Key, Object] = {}
+        self.versions: dict[Key, dict[Key, ModelVersion]] = {}
+        """Of each catalogue, the versions that count."""
         self.gone: dict[str, About] = {}
         self._dirty: OrderedDict[Key | str, float] = OrderedDict()
         self._told: dict[str, tuple[int, bool]] = {}
@@ -54,7 +56,7 @@ class Announcer:
 
         Who leads again after another did knows of objects that are gone by now.
         """
-        for memory in (self.objects, self.gone, self._dirty, self._told):
+        for memory in (self.objects, self.versions, self.gone, self._dirty, self._told):
             memory.clear()
         async with asyncio.TaskGroup() as group:
             for kind in KINDS:
@@ -82,14 +84,24 @@ class Announcer:
 
     def _changed(self, obj: Object) -> None:
         self.objects[_key(obj)] = obj
+        if isinstance(obj, ModelVersion):
+            self.versions.setdefault(_catalogue(obj), {})[_key(obj)] = obj
         self._mark(_key(obj))
         self._mark(_catalogue(obj))
 
     def _deleted(self, obj: Object) -> None:
         self.objects.pop(_key(obj), None)
+        if isinstance(obj, ModelVersion):
+            self._unlist(obj)
         self._told.pop(obj.metadata.uid, None)
         self._gone(about(obj))
         self._mark(_catalogue(obj))
+
+    def _unlist(self, version: ModelVersion) -> None:
+        listed = self.versions.get(_catalogue(version), {})
+        listed.pop(_key(version), None)
+        if not listed:
+            self.versions.pop(_catalogue(version), None)
 
     async def _miss(self, kind: str, uids: frozenset[str]) -> None:
         """After a list: who was declared and is not there is gone, whoever took its finalizer."""
@@ -166,13 +178,8 @@ class Announcer:
         model = self.objects.get(("model", namespace, name))
         if not isinstance(model, Model) or model.metadata.deletion_timestamp:
             return
-        versions = [
-            one
-            for one in self.objects.values()
-            if isinstance(one, ModelVersion) and (one.metadata.namespace, one.spec.model_name) == (namespace, name)
-        ]
         now = dt.datetime.fromtimestamp(self.plane.now(), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = catalogue(model, versions, now)
+        status = catalogue(model, self.versions.get(key, {}).values(), now)
         if status != model.status and isinstance(said := await self.resources.apply_status(model, status), Invalid):
             log.error("status refused", extra={"about": str(about(model)), "error": said.message})
 
