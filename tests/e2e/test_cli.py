@@ -159,7 +159,17 @@ def test_manifests_come_from_standard_input_into_the_namespace_asked_for(here: H
 def test_a_version_becomes_an_image_that_is_pulled_back_byte_for_byte(here: Here) -> None:
     image = here.built("road")
     table = here.shale("get", "mv", "-n", "team-a").stdout
-    assert table.splitlines()[0].split() == "NAME MODEL PHASE PROGRESS NEW REUSED IMAGE READY AGE".split()
+    assert table.splitlines()[0].split() == [
+        "NAME",
+        "MODEL",
+        "PHASE",
+        "PROGRESS",
+        "NEW",
+        "REUSED",
+        "IMAGE",
+        "READY",
+        "AGE",
+    ]
     assert image in table
     done = here.shale("pull", image, "pulled")
     assert done.returncode == 0, done.stderr

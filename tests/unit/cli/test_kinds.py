@@ -30,7 +30,7 @@ def test_an_object_is_named_with_or_without_a_stroke(words, kind, name):
     ("words", "named", "said"),
     [
         (["modlversion"], False, "did you mean modelversion"),
-        (["pods"], False, "there are models, modelversions"),
+        (["xyz"], False, "there are models, modelversions"),
         (["mv", "a", "b"], False, "name one object"),
         (["mv/"], False, "name one object"),
         (["mv"], True, "which modelversion"),

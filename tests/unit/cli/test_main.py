@@ -21,7 +21,7 @@ class Command:
     def __init__(self, error):
         self.error = error
 
-    def run(self, common, options):
+    def run(self, *_):
         raise self.error
 
     class Options(entry.importlib.import_module("msgspec").Struct):

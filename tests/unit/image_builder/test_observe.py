@@ -136,15 +136,6 @@ def test_a_change_that_asks_for_no_new_build_finds_the_image_of_the_wish_before(
 
 
 def test_a_new_attempt_builds_anew():
-    assert (
-        levels(
-            Told(
-                ABOUT,
-                tuple(
-                    Said(fact) for fact in (Declared(ABOUT, msgspec.structs.replace(SPEC, attempt=1), ""), *earlier())
-                ),
-            ),
-            "image-builder",
-        ).known
-        is None
-    )
+    wish = Declared(ABOUT, msgspec.structs.replace(SPEC, attempt=1), "")
+    told = Told(ABOUT, tuple(Said(fact) for fact in (wish, *earlier())))
+    assert levels(told, "image-builder").known is None

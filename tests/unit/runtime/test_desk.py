@@ -6,7 +6,7 @@ import pytest
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import wrap
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Gone, Held, Refused, StorageReady
+from shale.contracts.facts import Gone, Held, StorageReady, Wanted
 from shale.testkit.office import CARD, Letter, Office, a_while, job
 from shale.testkit.toys import ABOUT, declared
 
@@ -97,7 +97,7 @@ async def test_a_job_that_is_delivered_again_while_in_hand_is_not_worked_on_twic
 
 async def test_of_messages_settled_together_only_the_newest_comes_again(office):
     office.service.observe = failing(Transient("503", after=7))
-    letters = [await office.fact(StorageReady(ABOUT, "u")), await office.fact(Refused(ABOUT, "other", "R", "m"))]
+    letters = [await office.fact(StorageReady(ABOUT, "u")), await office.fact(Wanted(ABOUT, "model~m", "model", "m"))]
     await office.put(*letters)
     assert [letter.answers for letter in letters] == [["ack"], ["nak 7"]]
 

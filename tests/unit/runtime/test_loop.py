@@ -142,7 +142,7 @@ async def test_transient_waits_as_long_as_the_other_side_asks_but_not_above_a_mi
 
 
 async def test_a_bug_is_tried_three_times_then_refused_and_dead_lettered(world):
-    answers = [await world.settle(raising(KeyError("layers"))) for _ in range(3)]
+    answers = [await world.settle(raising(KeyError("layers")), tries=tries) for tries in range(3)]
     assert answers == [Nak(2), Nak(4), Term(why="Bug: KeyError: 'layers'")]
     refused = (await world.told()).one(Refused)
     assert refused is not None
@@ -154,8 +154,13 @@ async def test_a_bug_in_decide_is_counted_as_one_in_perform(world):
     def wrong(_):
         raise ZeroDivisionError
 
-    answers = [await world.settle(Played(wrong)) for _ in range(3)]
+    answers = [await world.settle(Played(wrong), tries=tries) for tries in range(3)]
     assert [type(answer) for answer in answers] == [Nak, Nak, Term]
+
+
+async def test_another_process_at_work_on_the_same_object_is_no_death(world):
+    answers = [await world.settle(raising(KeyError("layers")), tries=0) for _ in range(4)]
+    assert answers == [Nak(2)] * 4, "only what comes again counts: this may be four live processes"
 
 
 async def test_a_service_that_decides_for_ever_is_a_bug(world):

@@ -111,7 +111,7 @@ async def test_a_pulse_on_its_way_does_not_take_the_last_word(work, plane):
     plane.let_go.clear()
     pulse = asyncio.create_task(work.pulse())
     await asyncio.sleep(0)
-    ending = asyncio.create_task(work.retries(DOWN, 0))
+    ending = asyncio.create_task(work.retries(DOWN))
     await asyncio.sleep(0)
     plane.let_go.set()
     await pulse
@@ -121,7 +121,7 @@ async def test_a_pulse_on_its_way_does_not_take_the_last_word(work, plane):
 
 async def test_no_pulse_comes_after_the_last_word(work, plane):
     await work.begin()
-    await work.retries(DOWN, 0)
+    await work.retries(DOWN)
     work.beat.bytes_done = 7
     await work.pulse()
     assert (await reading(plane)).state == "Retrying"
@@ -143,7 +143,7 @@ async def test_a_beginning_whose_answer_was_lost_is_no_death(work, plane):
     plane.lost_answers = 1
     with pytest.raises(Transient):
         await work.begin()
-    await work.retries(DOWN, 0)
+    await work.retries(DOWN)
     again = Work(PACKER, JOB, plane)
     await again.begin()
     assert again.attempt == 1
@@ -163,4 +163,4 @@ async def test_a_lost_answer_is_not_taken_for_ours_when_another_worker_spoke_sin
 
 async def test_retrying_keeps_its_nak_when_the_bus_is_what_failed(work, plane):
     plane.lost_answers = 9
-    assert isinstance(await work.retries(DOWN, 0), Nak)
+    assert isinstance(await work.retries(DOWN), Nak)

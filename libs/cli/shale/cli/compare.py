@@ -4,7 +4,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from shale.oci.tarball import PREFIX
@@ -28,7 +28,7 @@ class Against:
             for member in tar:
                 path = member.name.lstrip("/").removeprefix(PREFIX)
                 if member.name.lstrip("/").startswith(PREFIX):
-                    self._told.add(path)
+                    self._told |= {path, *(str(above) for above in PurePosixPath(path).parents)}
                     self._entry(member, tar.extractfile(member) if member.isreg() else None, path)
         for _ in rest:
             pass  # the digest is of all bytes, those behind the tar's end too

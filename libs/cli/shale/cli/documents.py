@@ -26,11 +26,13 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class _Strict(yaml.SafeLoader):
-    """Refuses a key that comes twice: the first one would be lost without a word."""
+    """Refuses a field that comes twice: the first one would be lost without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 (its base's)
         seen: set[object] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a field's name is no plain word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"the field {key.value!r} comes twice", problem_mark=key.start_mark)
             seen.add(key.value)

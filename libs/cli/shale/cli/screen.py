@@ -8,7 +8,6 @@ from typing import Any, TextIO
 import msgspec
 import yaml
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from shale.cli.common import Output
@@ -42,13 +41,18 @@ class Sheet:
         cleaned = [[clean(cell) for cell in row] for row in rows]
         for row in cleaned:
             self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, row, strict=True)]
-        table = Table(box=None, show_header=not self._headed, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-        for word, width in zip(self._header, self._widths, strict=True):
-            table.add_column(Text(word), min_width=width, no_wrap=True)
+        screen = console(sys.stdout)
+        if not self._headed:
+            self._headed = True
+            screen.print(self._line(self._header), style="bold")
         for row in cleaned:
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-        self._headed = True
-        console(sys.stdout).print(table)
+            screen.print(self._line(row))
+
+    def _line(self, cells: Sequence[str]) -> Text:
+        """Return one line; the last cell is not padded, so that nothing wraps that need not."""
+        padded = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)]
+        styled = [Text(text, _STYLES.get(text.strip(), "")) for text in (*padded[:-1], padded[-1].rstrip())]
+        return Text("   ").join(styled)
 
 
 def document(tree: Any, output: Output) -> None:  # noqa: ANN401 (any JSON value)

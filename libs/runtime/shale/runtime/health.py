@@ -14,7 +14,7 @@ LINE = 5.0
 async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
     """Serve on 127.0.0.1 (any address inside a cluster's pod network is the chart's to open); yield the port.
 
-    `ready` returns why this process is not ready, or an empty string. Port 0 means any free one.
+    `ready` returns why this process is not ready, or an empty string. Port 0 means any free one, -1 none.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,6 +27,9 @@ async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
         finally:
             writer.close()
 
+    if port < 0:
+        yield port
+        return
     server = await asyncio.start_server(answer, "127.0.0.1", port, limit=8192)
     async with server:
         yield server.sockets[0].getsockname()[1]

@@ -4,13 +4,14 @@ Redelivery, restart and retry are not error paths: they are this path, entered a
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Held
+from shale.contracts.facts import Held, Released
 from shale.contracts.jobs import JOBS
 from shale.runtime.beat import Stopped
 from shale.runtime.decision import (
@@ -38,6 +39,8 @@ LOOK_PAUSE = 0.02
 """Seconds before the world is read again, lest two writers that meet chase one another."""
 _UNSEEN = object()
 
+log = logging.getLogger("shale.loop")
+
 
 class DidNotSettleError(Exception):
     """A service that decides for ever: a bug of its `decide`."""
@@ -48,12 +51,13 @@ async def settle(service: Service, work: Work, tries: int = 0) -> Answer:
 
     Facts are published before this returns: the order is always perform, publish, ack.
     """
+    work.tries = tries
     try:
         return await _drive(service, work.trigger, work)
     except Stopped:
         return await _stopped(service, work)
     except Transient as error:
-        return await work.retries(error, tries)
+        return await work.retries(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is counted, told and dead-lettered, never lost)
         return await work.fails(error)
 
@@ -158,9 +162,20 @@ async def _close(service: Service, stands: Standing, told: Told, plane: Plane) -
     if stands is Standing.BEHIND:
         raise Transient(f"{told.about} is not readable yet")
     if stands is Standing.TO_RELEASE:
-        released = await service.release(told.about, told)
+        released = await _released(service, told)
         await plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))
     return Ack()
+
+
+async def _released(service: Service, told: Told) -> Released:
+    """Release; whatever is wrong with it, it is tried again: given up, the object could never be forgotten."""
+    try:
+        return await service.release(told.about, told)
+    except Transient:
+        raise
+    except Exception as error:
+        log.exception("release", extra={"about": str(told.about)})
+        raise Transient(f"releasing {told.about}: {type(error).__name__}: {error}") from error
 
 
 async def _stopped(service: Service, work: Work) -> Answer:

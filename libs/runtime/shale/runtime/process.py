@@ -70,9 +70,7 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with connected(settings.nats_url, name) as bus:
         program = build(Doors(bus, name, environ))
-        async with served(
-            max(0, settings.health_port), lambda: "" if bus.is_connected else "NATS is not connected"
-        ) as port:
+        async with served(settings.health_port, lambda: "" if bus.is_connected else "NATS is not connected") as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
             await _work(bus, name, program, settings, stop)
     log.info("down", extra={"service": name})

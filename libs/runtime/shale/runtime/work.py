@@ -21,6 +21,8 @@ from shale.runtime.service import Card, Trigger
 MAX_ATTEMPTS = 3
 """A worker that died of its input says nothing: the third attempt left at Working is the last (events.md)."""
 MAX_NAK = 60.0
+PATIENCE = 60.0
+"""Seconds that a suspect waits until it may work alone."""
 MAX_ERROR = 2048
 """Characters of an error that are told: whatever a library put into it, the message that says so must travel."""
 
@@ -35,6 +37,8 @@ class Work:
         self.beat = Beat()
         self.part = f"{card.name}.{trigger.part}" if isinstance(trigger, JOBS) else card.name
         self.speaks = Progressed in card.says
+        self.tries = 0
+        """How often the trigger was delivered before."""
         self.attempt = 0
         self._mark: Mark | None = None
         self._told_bytes = 0
@@ -52,18 +56,29 @@ class Work:
         if self.attempt or not self.speaks:
             return None
         last = (await self.mark()).reading
-        died = last is not None and last.state == "Working"
+        died = last is not None and last.state == "Working" and self._comes_again()
         if last is not None and died and last.attempt >= MAX_ATTEMPTS:
             return last.error or "the worker died of it"
         self.attempt = (last.attempt if last else 0) + died or 1
         error = last.error if last is not None and died else ""
-        await self._quarantine.enter(alone=self.attempt > 1)
-        self._entered = True
+        await self._enter()
         if not await self._report(
             Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
         ):
             raise Transient(f"another worker took {self.part} of {self.trigger.about}")
         return None
+
+    def _comes_again(self) -> bool:
+        """Whether a Working that was left behind is a death: of an object's service it may be another, who is alive."""
+        return isinstance(self.trigger, JOBS) or self.tries > 0
+
+    async def _enter(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._quarantine.enter(alone=self.attempt > 1)
+        except TimeoutError as error:
+            raise Transient(f"{self.part} of {self.trigger.about} waits for a worker without other work") from error
+        self._entered = True
 
     async def leave(self) -> None:
         """Let others of this process in; after the answer, whatever it was."""
@@ -108,9 +123,10 @@ class Work:
             if self.speaks and (await self.mark()).reading != progressed:
                 await self._report(progressed)
 
-    async def retries(self, error: Transient, tries: int) -> Answer:
-        """Say when it is tried again after an error that passes by itself; `tries` were made already."""
-        delay = min(MAX_NAK, error.after or 2.0 ** min(tries, 6) * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, no secret)
+    async def retries(self, error: Transient) -> Answer:
+        """Say when it is tried again after an error that passes by itself."""
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+        delay = min(MAX_NAK, error.after or 2.0 ** min(self.tries, 6) * jitter)
         log.warning("transient", extra={"about": str(self.trigger.about), "error": str(error), "again_in": delay})
         await self._quietly(str(error)[:MAX_ERROR], self.plane.now() + delay)
         return Nak(delay)

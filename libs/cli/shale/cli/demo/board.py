@@ -42,11 +42,11 @@ class Board:
 
     @contextmanager
     def step(self, what: str) -> Generator[list[str]]:
-        """Time one step; what is put into the list is its result. It is on record only when nothing was raised."""
+        """Time one step; what is put into the list is shown, its last line is the result. It is on record only when nothing was raised."""
         self._tell(f"{len(self.steps) + 1}. {what}")
         began, result = time.monotonic(), list[str]()
         yield result
-        self.steps.append(Step(what, round(time.monotonic() - began, 3), "; ".join(result)))
+        self.steps.append(Step(what, round(time.monotonic() - began, 3), result[-1] if result else ""))
         for line in result:
             self._tell(f"   {line}")
 

@@ -15,7 +15,7 @@ from nats.js import api
 from nats.js import errors as js_errors
 
 from shale.contracts.errors import Transient
-from shale.runtime.bus.connection import FENCE, TTL, Bus
+from shale.runtime.bus.connection import FENCE, TTL, Bus, heed_cancel
 
 _OPERATION = "KV-Operation"
 RETRY = 0.25
@@ -115,6 +115,7 @@ class Bucket:
         try:
             sub = await self.bus.stream.pull_subscribe(f"{self._prefix}{prefix}.>", stream=self._stream, config=config)
         except (TimeoutError, nats.errors.Error) as error:
+            heed_cancel()
             raise Transient(f"watching {self.name}/{prefix}: {type(error).__name__} {error}") from error
         info: api.ConsumerInfo | None = None
         try:
@@ -163,6 +164,7 @@ class Bucket:
         except js_errors.NotFoundError:
             return None
         except (TimeoutError, nats.errors.Error) as error:
+            heed_cancel()
             raise Transient(f"reading {self.name}/{key}: {type(error).__name__} {error}") from error
         headers = cast("dict[str, str] | None", message.headers)  # pyright: ignore[reportUnknownMemberType]
         return self._entry(message.subject or "", message.data or b"", message.seq or 0, headers)

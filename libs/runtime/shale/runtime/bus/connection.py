@@ -27,6 +27,17 @@ SUBJECT_IS_FULL = 10077
 log = logging.getLogger("shale.bus")
 
 
+def heed_cancel() -> None:
+    """Raise the cancellation that nats-py swallowed: its waits may answer it by a time-out, or by a message.
+
+    Seen on Python 3.11 after SIGSTOP, when the cancellation meets a time-out that is due: the one who was cancelled
+    went on for ever. To be called wherever a time-out of nats-py is survived.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Bus:
     """A connection and its JetStream context.
 
@@ -54,6 +65,7 @@ class Bus:
                 return None
             raise Transient(f"publishing {subject}: {error}") from error
         except (TimeoutError, nats.errors.Error) as error:
+            heed_cancel()
             raise Transient(f"publishing {subject}: {type(error).__name__} {error}") from error
         if ack.duplicate:
             raise RuntimeError(f"the server dropped {subject} as a duplicate: no message of ours has a Nats-Msg-Id")
@@ -64,6 +76,7 @@ class Bus:
         try:
             answer = await self.client.request(f"$JS.API.{subject}", json.dumps(body).encode(), timeout=TIMEOUT)
         except (TimeoutError, nats.errors.Error) as error:
+            heed_cancel()
             raise Transient(f"JetStream {subject}: {type(error).__name__} {error}") from error
         return json.loads(answer.data)
 

@@ -10,23 +10,20 @@ import asyncio
 import logging
 from collections import OrderedDict
 
-import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 
-from shale.contracts import streams, subjects
-from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Gone
-from shale.contracts.jobs import JOBS
 from shale.runtime.beat import Cause
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.dead import bury, bury_undecodable
+from shale.runtime.bus.letters import Letter, age, newest, read
 from shale.runtime.loop import settle
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
 from shale.runtime.quarantine import Quarantine
-from shale.runtime.service import Service, Trigger, Woken
+from shale.runtime.service import Service
 from shale.runtime.telemetry import settling
 from shale.runtime.work import Work
 
@@ -34,13 +31,6 @@ MAX_WAITING = 1024
 """Letters that may wait in one process; the stream keeps the rest."""
 
 log = logging.getLogger("shale.desk")
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """One message and what it asks to look at."""
-
-    message: Msg
-    trigger: Trigger
 
 
 class Case:
@@ -59,7 +49,6 @@ class Desk:
         self.waiting: OrderedDict[str, list[Letter]] = OrderedDict()
         self.busy: dict[str, Case] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._moved = asyncio.Event()
         self._quarantine = Quarantine()
 
     @property
@@ -79,13 +68,13 @@ class Desk:
         """Sort messages to their keys and begin what there are hands for; what cannot be decoded is buried."""
         for message in messages:
             try:
-                letter = Letter(message, _trigger(message))
+                letter = read(message)
             except ValueError as error:
                 log.error("undecodable", extra={"subject": message.subject, "error": str(error)})  # noqa: TRY400 (its text says all)
                 await self._bury(message, str(error))
                 continue
-            if letter.trigger.about.kind in self.service.card.kinds:
-                self.waiting.setdefault(_key(letter), []).append(letter)
+            if letter is not None and letter.trigger.about.kind in self.service.card.kinds:
+                self.waiting.setdefault(letter.key, []).append(letter)
             else:
                 await message.ack()
         self._pump()
@@ -99,19 +88,19 @@ class Desk:
     def _pump(self) -> None:
         free = self.service.card.concurrency - len(self.busy)
         for key in [key for key in self.waiting if key not in self.busy][: max(0, free)]:
-            letters = sorted(self.waiting.pop(key), key=_age)
+            letters = sorted(self.waiting.pop(key), key=age)
             self.busy[key] = case = Case(
-                letters, Work(self.service.card, _newest(letters), self.plane, self._quarantine)
+                letters, Work(self.service.card, newest(letters), self.plane, self._quarantine)
             )
             task = asyncio.create_task(self._settle(key, case), name=f"settle {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _settle(self, key: str, case: Case) -> None:
-        newest = case.letters[-1].message
+        last = case.letters[-1].message
         try:
             with settling(self.service.card.name, case.work.trigger.about) as outcome:
-                answer = await settle(self.service, case.work, tries=(newest.metadata.num_delivered or 1) - 1)
+                answer = await settle(self.service, case.work, tries=(last.metadata.num_delivered or 1) - 1)
                 outcome(type(answer).__name__)
             await self._answer(case, answer)
         except Transient as error:
@@ -119,26 +108,25 @@ class Desk:
         except nats.errors.Error as error:
             log.warning("not answered; it comes again", extra={"key": key, "error": f"{type(error).__name__} {error}"})
         finally:
-            await case.work.leave()
             del self.busy[key]
-            self._moved.set()
+            await case.work.leave()
             self._pump()
 
     async def _answer(self, case: Case, answer: Answer) -> None:
         if isinstance(answer, Leave):
             return
-        *older, newest = (letter.message for letter in case.letters)
+        *older, last = (letter.message for letter in case.letters)
         for message in older:
             await message.ack()
         match answer:
             case Nak(delay):
-                await newest.nak(delay=delay)
+                await last.nak(delay=delay)
             case Term(why):
                 if why:
-                    await bury(self.bus, newest, self.service.card.name, why)
-                await newest.term()
+                    await bury(self.bus, last, self.service.card.name, why)
+                await last.term()
             case Ack():
-                await newest.ack()
+                await last.ack()
 
     async def beat(self) -> None:
         """Keep every message ours, and tell how far the work is; runs as long as the desk does."""
@@ -221,34 +209,3 @@ class Desk:
     async def _idle(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
-
-
-def _trigger(message: Msg) -> Trigger:
-    """Return what a message asks to look at. Raises ValueError when it cannot be decoded."""
-    stream = message.metadata.stream
-    if stream == streams.TICKS.name:
-        return Woken(msgspec.json.decode(message.data, type=About))
-    decoded = unwrap(message.data)[1]
-    if stream == streams.JOBS.name:
-        if not isinstance(decoded, JOBS):
-            raise ValueError(f"{message.subject} holds no job known here")
-        return decoded
-    about = subjects.place(message.subject).about if decoded is None else decoded.about
-    return Woken(about, message.metadata.sequence.stream if stream == streams.FACTS.name else 0)
-
-
-def _key(letter: Letter) -> str:
-    return letter.message.subject if isinstance(letter.trigger, JOBS) else letter.trigger.about.uid
-
-
-def _newest(letters: list[Letter]) -> Trigger:
-    """Return the newest wish, to be read as new as the newest of all its letters."""
-    trigger = letters[-1].trigger
-    if not isinstance(trigger, Woken):
-        return trigger
-    return Woken(trigger.about, max(getattr(letter.trigger, "sequence", 0) for letter in letters))
-
-
-def _age(letter: Letter) -> tuple[int, int]:
-    """Sort the newest wish last, and among its facts the newest: that one's sequence is what a read must show."""
-    return letter.trigger.about.generation, getattr(letter.trigger, "sequence", 0)

@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 
 from shale.contracts import streams, subjects
 from shale.contracts.facts import Declared, Gone
-from shale.runtime.bus.connection import Bus
+from shale.runtime.bus.connection import Bus, heed_cancel
 from shale.runtime.bus.desk import Desk
 from shale.runtime.bus.provision import Consumer, consumers
 from shale.runtime.service import Service
@@ -37,6 +37,7 @@ async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event)
     jobs = consumer.stream == streams.JOBS.name
     sub: JetStreamContext.PullSubscription | None = None
     while not drain.is_set():
+        heed_cancel()
         try:
             sub = sub or await _bind(bus, consumer)
             messages = await _fetch(sub, desk.room(jobs=jobs))

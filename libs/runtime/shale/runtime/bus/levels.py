@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Fact, Progressed
-from shale.runtime.bus.connection import TIMEOUT, Bus
+from shale.runtime.bus.connection import TIMEOUT, Bus, heed_cancel
 from shale.runtime.told import Said
 
 log = logging.getLogger("shale.bus")
@@ -51,6 +51,7 @@ async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
             if (one := _decode(message, headers)) is not None:
                 said.append(one)
     except (TimeoutError, nats.errors.Error) as error:
+        heed_cancel()
         raise Transient(f"reading {stream}: {type(error).__name__} {error}") from error
     finally:
         await sub.unsubscribe()

@@ -1,0 +1,121 @@
+"""What the demo lays out, shows and proves."""
+
+import msgspec
+import pytest
+
+from shale.cli.demo import proof
+from shale.cli.demo.board import Board, standing
+from shale.cli.demo.weights import lay_out
+from shale.cli.exits import CliError
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.resources import ModelVersion, ModelVersionSpec, ModelVersionStatus
+from shale.contracts.resources.meta import Condition, Metadata
+from shale.contracts.resources.modelversion import LocalStorage, Storage
+
+WEIGHTS, SMALL, OTHER = ("sha256:" + letter * 64 for letter in "abc")
+
+
+def version(*layers, **status):
+    spec = ModelVersionSpec("x", "models/x", Storage(LocalStorage("/models/x", "here")))
+    return ModelVersion(Metadata(name="x"), spec, ModelVersionStatus(layers=layers, digest=OTHER, **status))
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"w" * 4096)
+    (folder / "config.json").write_text("{}")
+    (folder / "sub" / "a.txt").write_text("a")
+    return folder
+
+
+def test_two_versions_differ_in_one_small_file_and_share_the_others(source, tmp_path):
+    models = lay_out(source, tmp_path / "models")
+    assert (models.files, models.bytes, models.changed) == (3, 4099, "config.json")
+    assert (models.first / "config.json").read_text() == "{}"
+    assert (models.second / "config.json").read_text() == "{}\n"
+    for path in ("model.safetensors", "sub/a.txt"):
+        assert (models.first / path).samefile(models.second / path)
+
+
+def test_what_is_laid_out_is_a_copy(source, tmp_path):
+    before = {path: path.stat() for path in source.rglob("*") if path.is_file()}
+    lay_out(source, tmp_path / "models")
+    assert {path: path.stat()[:10] for path in before} == {path: found[:10] for path, found in before.items()}
+
+
+def test_without_a_config_the_smallest_file_is_the_one_that_differs(source, tmp_path):
+    (source / "config.json").unlink()
+    assert lay_out(source, tmp_path / "models").changed == "sub/a.txt"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_without_files_is_no_model(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CliError, match="--weights"):
+        lay_out(tmp_path / name, tmp_path / "models")
+
+
+@pytest.fixture
+def registry(tmp_path):
+    blobs = tmp_path / "registry" / "models" / "x" / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for digest in (WEIGHTS, SMALL, OTHER):
+        (blobs / digest.removeprefix("sha256:")).write_text(digest)
+    return tmp_path / "registry"
+
+
+FIRST = version(PackedLayer("small", "small", SMALL, 10), PackedLayer("w", "weight", WEIGHTS, 4096))
+SECOND = version(
+    PackedLayer("small", "small", OTHER, 10), PackedLayer("w", "weight", WEIGHTS, 4096, reused=True), bytes_new=10
+)
+
+
+def test_weights_that_lie_as_they_lay_were_not_written_again(registry):
+    before = proof.weights(registry, FIRST)
+    assert proof.unwritten(before, registry, FIRST, SECOND).startswith("4Ki reused, 10 new")
+
+
+def test_weights_that_were_written_again_are_found_out(registry):
+    before = proof.weights(registry, FIRST)
+    blob = registry / "models" / "x" / "blobs" / "sha256" / WEIGHTS.removeprefix("sha256:")
+    blob.rename(blob.with_name("old"))
+    blob.write_text(WEIGHTS)
+    with pytest.raises(CliError, match="were written again"):
+        proof.unwritten(before, registry, FIRST, SECOND)
+
+
+def test_weights_that_were_sent_again_are_found_out(registry):
+    before = proof.weights(registry, FIRST)
+    with pytest.raises(CliError, match="were sent again"):
+        proof.unwritten(before, registry, FIRST, FIRST)
+
+
+def test_without_weights_nothing_is_claimed(registry):
+    assert "nothing to reuse" in proof.unwritten((), registry, FIRST, FIRST)
+
+
+def test_a_version_stands_in_one_line():
+    ready = Condition("Ready", "False", "Packing", "1 of 2 layers packed")
+    assert standing(version()) == "Pending"
+    packing = version(phase="Packing", progress="6.1/15.2Gi (40%)", conditions=(ready,))
+    assert standing(packing) == "Packing 6.1/15.2Gi (40%): 1 of 2 layers packed"
+
+
+def test_without_a_terminal_each_standing_is_a_line_once(capsys):
+    board = Board(machine=False)
+    with board.live("x") as show:
+        for phase in ("Packing", "Packing", "Ready"):
+            show(msgspec.structs.replace(FIRST, status=msgspec.structs.replace(FIRST.status, phase=phase)))
+    assert capsys.readouterr().out == "   Packing\n   Ready\n"
+
+
+def test_a_step_that_fails_is_not_on_record(capsys):
+    board = Board(machine=True)
+    with pytest.raises(CliError), board.step("one"):
+        raise CliError("no")
+    with board.step("two") as result:
+        result += ["a", "b"]
+    assert [(step.what, step.result) for step in board.steps] == [("two", "b")]
+    assert capsys.readouterr() == ("", "1. one\n1. two\n   a\n   b\n")

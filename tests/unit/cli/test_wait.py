@@ -1,0 +1,48 @@
+"""When a wait is over, and when it never will be."""
+
+import pytest
+
+from shale.cli.commands.wait import Options, judge
+from shale.cli.exits import CliError, Exit
+from shale.contracts.resources import Model, ModelStatus
+from shale.contracts.resources.meta import Condition, Metadata
+
+
+def model(*conditions, generation=2):
+    said = tuple(Condition(type_, status, "Why", "because", "", observed) for type_, status, observed in conditions)
+    return Model(Metadata(name="m", namespace="n", generation=generation), status=ModelStatus(conditions=said))
+
+
+@pytest.mark.parametrize(
+    ("obj", "awaited", "over"),
+    [
+        pytest.param(model(("Ready", "True", 2)), "Ready", True, id="ready"),
+        pytest.param(model(("Ready", "True", 2)), "ready", True, id="ready, in lower case"),
+        pytest.param(model(("Ready", "False", 2)), "Ready", False, id="not ready"),
+        pytest.param(model(("Ready", "True", 1)), "Ready", False, id="ready as it was before the last change"),
+        pytest.param(model(("Stalled", "True", 1)), "Ready", False, id="stalled before the last change"),
+        pytest.param(model(("Stalled", "True", 2)), "Stalled", True, id="stalled, as was awaited"),
+        pytest.param(model(), "Ready", False, id="nothing said yet"),
+        pytest.param(model(("Ready", "True", 2)), "delete", False, id="still there"),
+        pytest.param(None, "delete", True, id="gone"),
+    ],
+)
+def test_a_wait_is_over_when(obj, awaited, over):
+    assert judge(obj, awaited, "model n/m") is over
+
+
+@pytest.mark.parametrize(
+    ("obj", "code", "said"),
+    [
+        pytest.param(model(("Stalled", "True", 2)), Exit.STALLED, "Why: because", id="it stalls"),
+        pytest.param(None, Exit.FAILED, "is not there", id="there is none"),
+    ],
+)
+def test_a_wait_fails_at_once_when(obj, code, said):
+    with pytest.raises(CliError, match=said) as caught:
+        judge(obj, "Ready", "model n/m")
+    assert caught.value.code is code
+
+
+def test_a_condition_is_written_as_kubectl_writes_it_too():
+    assert Options(["mv/a"], condition="condition=Ready").awaited == "Ready"
