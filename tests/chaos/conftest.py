@@ -1,5 +1,6 @@
 """A house of real processes per module, a visitor per test, and the logs of a test that failed."""
 
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Iterator
 
@@ -15,6 +16,8 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     ack_wait = getattr(request.module, "ACK_WAIT", 3.0)
     with House(tmp_path_factory.mktemp("house"), ack_wait=ack_wait) as running:
         yield running
+    for folder in (running.models, running.registry):
+        shutil.rmtree(folder, ignore_errors=True)  # gigabytes, which pytest would keep for three runs
 
 
 @pytest.fixture

@@ -9,14 +9,11 @@ from typing import Any
 
 import pytest
 
-# A house that keeps every contract: module -> what it says.
+# A house that keeps every contract: module -> what it says. Modules that a contract names are there as well, empty.
 CALM = {
     "contracts.about": "import msgspec",
     "oci.digest": "import hashlib",
-    "oci.laws": "",
-    "oci.manifest": "",
     "oci.plan": "from shale.contracts.about import x",
-    "oci.tarball": "",
     "oci.registry": "import asyncio",
     "sources.filesystem": "import os, shale.oci.plan",
     "runtime.decision": "import shale.contracts.about",
@@ -62,11 +59,17 @@ sys.exit(lint_imports(config_filename=root + "/pyproject.toml", no_cache=True))
 """
 
 
+def named(contracts: list[dict[str, Any]]) -> list[str]:
+    """Modules below the packages that contracts name one by one: import-linter refuses a name without a module."""
+    sources = {module for contract in contracts for module in contract.get("source_modules", ())}
+    return sorted(name.removeprefix("shale.") for name in sources if name.count(".") > 1 and "*" not in name)
+
+
 def lint(house: Path, root: Path, workspace: dict[str, Any], *stories: dict[str, str]) -> tuple[int, str]:
     """Build a house of all packages and these modules; return the exit code of import-linter and what it said."""
-    layers = workspace["tool"]["importlinter"]["contracts"][0]["layers"]
-    packages = [f"{name.strip()}.__init__" for layer in layers for name in layer.split("|")]
-    modules = dict.fromkeys([*packages, "runtime.bus.__init__"], "")
+    contracts = workspace["tool"]["importlinter"]["contracts"]
+    packages = [f"{name.strip()}.__init__" for layer in contracts[0]["layers"] for name in layer.split("|")]
+    modules = dict.fromkeys([*packages, "runtime.bus.__init__", *named(contracts)], "")
     for story in stories:
         modules |= story
     for module, source in modules.items():

@@ -42,7 +42,7 @@ class Board:
 
     @contextmanager
     def step(self, what: str) -> Generator[list[str]]:
-        """Time one step; what is put into the list is shown, its last line is the result. It is on record only when nothing was raised."""
+        """Time one step: what is put into the list is shown, the last line is its result. A failure is not recorded."""
         self._tell(f"{len(self.steps) + 1}. {what}")
         began, result = time.monotonic(), list[str]()
         yield result

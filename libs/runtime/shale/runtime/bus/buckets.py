@@ -123,6 +123,7 @@ class Bucket:
             left = info.num_pending or 0
             yield [], left
             while True:
+                heed_cancel()
                 try:
                     # Asking for more than there is would wait for it: the server takes no_wait with expires as a wait.
                     messages = await sub.fetch(min(max(left, 1), 256), timeout=1)

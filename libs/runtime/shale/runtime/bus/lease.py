@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
+
+import msgspec
 
 from shale.contracts.errors import Transient
 from shale.runtime.bus.buckets import Bucket
@@ -13,63 +16,108 @@ TTL = 10.0
 log = logging.getLogger("shale.lease")
 
 
+class Held(msgspec.Struct, frozen=True):
+    """The lease as we have it: the revision to renew, and until when (the event loop's clock) it is surely ours."""
+
+    revision: int
+    until: float
+
+
 class Lease:
-    """The right to lead; whoever creates the key has it, and keeps it as long as it renews in time."""
+    """The right to lead; whoever creates the key has it, and keeps it as long as it renews in time.
+
+    `holder` is for people; what the key holds is this very Lease's own, so that it knows its word again when the
+    answer to it was lost.
+    """
 
     def __init__(self, bucket: Bucket, name: str, holder: str, ttl: float = TTL) -> None:
-        self.bucket, self.key, self.holder, self.ttl = bucket, f"lease.{name}", holder.encode(), ttl
+        self.bucket, self.key, self.ttl = bucket, f"lease.{name}", ttl
+        self.holder = f"{holder} {secrets.token_hex(8)}".encode()
         self.leads = False
 
     async def lead(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         """Stand by until the lease is free, run `work` while it is held, and again; until `stop` is set.
 
-        `work` watches `stop` by itself and ends in bounded time; it is cancelled when the lease is lost.
+        `work` watches `stop` by itself and ends in bounded time; it is cancelled when the lease is lost. What it raises
+        is raised here.
         """
         while not stop.is_set():
-            revision = await self._take()
-            if revision is not None:
-                await self._while_held(work, revision)
+            held = await self._take()
+            if held is not None:
+                await self._while_held(work, held)
             await _sleep(self.ttl / 3, stop)
 
-    async def _take(self) -> int | None:
-        try:
-            return await self.bucket.create(self.key, self.holder, self.ttl)
-        except Transient as error:
-            log.warning("lease not taken", extra={"lease": self.key, "error": str(error)})
-            return None
-
-    async def _while_held(self, work: Callable[[], Awaitable[None]], revision: int) -> None:
+    async def _while_held(self, work: Callable[[], Awaitable[None]], held: Held) -> None:
         log.info("leading", extra={"lease": self.key})
         self.leads = True
         task = asyncio.ensure_future(work())
-        held: int | None = revision
         try:
-            while held is not None and not task.done():
-                await asyncio.wait([task], timeout=self.ttl / 3)
-                revision, held = held, await self._renew(held)
+            kept = await self._keep(task, held)
         finally:
             self.leads = False
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             log.info("no longer leading", extra={"lease": self.key})
-        await self._give_back(revision if held is None else held)
+        if kept is not None:
+            await self._give_back(kept.revision)
         if not task.cancelled():
             task.result()
 
-    async def _renew(self, revision: int) -> int | None:
-        """Return the new revision; None when another has the lease, or the bus did not answer in time to be sure."""
-        for _ in range(2):
-            try:
-                return await self.bucket.update(self.key, self.holder, revision, self.ttl)
-            except Transient as error:
-                log.warning("lease not renewed", extra={"lease": self.key, "error": str(error)})
+    async def _keep(self, task: asyncio.Future[None], held: Held) -> Held | None:
+        """Renew until the work is done; return what is then held, None when the lease was lost."""
+        last: Held | None = held
+        while last is not None:
+            await asyncio.wait([task], timeout=self.ttl / 3)
+            if task.done():
+                return last
+            last = await self._renew(last)
         return None
+
+    async def _renew(self, held: Held) -> Held | None:
+        """Return the lease renewed; None when another has it, or the bus did not answer while it was surely ours."""
+        clock = asyncio.get_running_loop().time
+        while (left := held.until - clock()) > 0:
+            try:
+                return await self._write(held.revision, min(left, self.ttl / 3))
+            except (Transient, TimeoutError) as error:
+                self._complain("lease not renewed", error)
+            await asyncio.sleep(min(self.ttl / 20, max(0.0, held.until - clock())))
+        return None
+
+    async def _take(self) -> Held | None:
+        try:
+            return await self._write(0, self.ttl / 3)
+        except (Transient, TimeoutError) as error:
+            self._complain("lease not taken", error)
+            return None
+
+    async def _write(self, revision: int, within: float) -> Held | None:
+        """Create the key (revision 0) or renew it; None when another holds it. Raises Transient, TimeoutError.
+
+        A refusal may be an answer of ours that was lost: then the key holds our word, at a revision that we do not
+        know, and that one is renewed.
+        """
+        begun = asyncio.get_running_loop().time()
+        async with asyncio.timeout(within):
+            if revision:
+                written = await self.bucket.update(self.key, self.holder, revision, self.ttl)
+            else:
+                written = await self.bucket.create(self.key, self.holder, self.ttl)
+            if written is None:
+                there = await self.bucket.get(self.key)
+                if there is not None and there.value == self.holder:
+                    written = await self.bucket.update(self.key, self.holder, there.revision, self.ttl)
+        return None if written is None else Held(written, begun + self.ttl)
 
     async def _give_back(self, revision: int) -> None:
         try:
-            await self.bucket.delete(self.key, revision)
-        except Transient as error:
-            log.info("lease not given back: it ends by itself", extra={"error": str(error)})
+            async with asyncio.timeout(self.ttl / 3):
+                await self.bucket.delete(self.key, revision)
+        except (Transient, TimeoutError) as error:
+            self._complain("lease not given back: it ends by itself", error)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        log.warning(what, extra={"lease": self.key, "error": str(error) or type(error).__name__})
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:
