@@ -28,4 +28,5 @@ def find_or_skip(name: str) -> str:
         pytest.fail(missing)
     pytest.skip(missing)
 
+
 pytest_plugins = ["shale.testkit.fixtures"]

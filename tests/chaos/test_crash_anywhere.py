@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import itertools
 import random
+import shutil
 
 import msgspec
 import pytest
@@ -40,6 +41,8 @@ slowly = settings(
     max_examples=15, deadline=None, phases=quickly, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
+KEPT = 4
+"""Worlds that lie on the disk at a time: each is 33 MB, and Hypothesis draws many."""
 REPO = "models/tiny"
 
 
@@ -129,7 +132,9 @@ def places(tmp_path):
     numbers = itertools.count()
 
     def make():
-        folder = tmp_path / str(next(numbers))
+        number = next(numbers)
+        shutil.rmtree(tmp_path / str(number - KEPT), ignore_errors=True)
+        folder = tmp_path / str(number)
         folder.mkdir()
         return Place(folder)
 

@@ -48,6 +48,15 @@ DONE: dict[type[Job], type[Scanned | LayerPacked]] = {ScanArtifact: Scanned, Pac
 _REFUSED: dict[type[Job], type[ScanRefused | LayerRefused]] = {ScanArtifact: ScanRefused, PackLayer: LayerRefused}
 
 
+def title(job: Job) -> str:
+    """Return what a job is about, as a person names it: the file or the folder."""
+    match job:
+        case ScanArtifact():
+            return f"the listing of {job.uri}"
+        case PackLayer():
+            return f"the layer {job.layer.name!r} of {job.uri}"
+
+
 def ends(job: type[Job]) -> tuple[type[Scanned | LayerPacked | ScanRefused | LayerRefused], ...]:
     """Return the milestones of which exactly one ends a job of this kind."""
     return DONE[job], _REFUSED[job]

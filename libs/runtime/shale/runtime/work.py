@@ -11,7 +11,7 @@ import msgspec
 
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Milestone, Progressed, Refused
-from shale.contracts.jobs import DONE, JOBS, refusal
+from shale.contracts.jobs import DONE, JOBS, refusal, title
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Wait
 from shale.runtime.plane import Answer, Mark, Nak, Plane, Term
@@ -151,7 +151,10 @@ class Work:
     async def gives_up(self, why: str) -> Answer:
         """End the trigger after its last attempt: told as a refusal, kept among the dead letters."""
         reason = "WorkerLost" if why == "the worker died of it" else "Bug"
-        message = f"{self.part} gave up after {MAX_ATTEMPTS} attempts: {why}. Mend it, then `shale retry` it"
+        what = title(self.trigger) if isinstance(self.trigger, JOBS) else "it"
+        message = (
+            f"{self.card.name} gave {what} up after {MAX_ATTEMPTS} attempts: {why}. Mend it, then `shale retry` it"
+        )
         await self.plane.say(self.refused(reason, message))
         return Term(why=f"{reason}: {why}")
 

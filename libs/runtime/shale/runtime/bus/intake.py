@@ -68,7 +68,7 @@ async def _fetch(sub: JetStreamContext.PullSubscription, room: int) -> list[Msg]
     """Return the next message, if one comes in time. One, though there may be room for many.
 
     nats-py 2.16 asks for several with `no_wait` and `expires` at once, which the server takes for a lingering pull: it
-    held single messages back for up to a second (measured: 0.5 s to Ready with 64, 0.1 s with 1). They meet at the desk.
+    held single messages back for up to a second (0.5 s to Ready with 64, 0.1 s with 1). They meet at the desk.
     """
     if room <= 0:
         await asyncio.sleep(0.02)

@@ -12,6 +12,8 @@ from shale.runtime.bus.buckets import Bucket
 
 TTL = 10.0
 """Seconds after which a dead leader's lease is free; renewed three times as often."""
+STANDBY = 0.5
+"""Seconds between two tries of who stands by (two small requests): so late a lease that was given back is taken."""
 
 log = logging.getLogger("shale.lease")
 
@@ -45,7 +47,7 @@ class Lease:
             held = await self._take()
             if held is not None:
                 await self._while_held(work, held)
-            await _sleep(self.ttl / 3, stop)
+            await _sleep(min(STANDBY, self.ttl / 3), stop)
 
     async def _while_held(self, work: Callable[[], Awaitable[None]], held: Held) -> None:
         log.info("leading", extra={"lease": self.key})

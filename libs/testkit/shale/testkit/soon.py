@@ -1,0 +1,31 @@
+"""Waiting for what must come, with an end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+TURN = 0.02
+"""Seconds between two looks."""
+WITHIN = 10.0
+
+T = TypeVar("T")
+
+
+async def soon(look: Callable[[], T], within: float = WITHIN) -> T:
+    """Look until there is something to see, and return it. Raises AssertionError after `within` seconds."""
+    end = asyncio.get_running_loop().time() + within
+    while not (seen := look()):
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError(f"still {seen!r} after {within} s")
+        await asyncio.sleep(TURN)
+    return seen
+
+
+async def soon_asked(look: Callable[[], Awaitable[T]], within: float = WITHIN) -> T:
+    """Ask until the answer is something, and return it. Raises AssertionError after `within` seconds."""
+    end = asyncio.get_running_loop().time() + within
+    while not (seen := await look()):
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError(f"still {seen!r} after {within} s")
+        await asyncio.sleep(TURN)
+    return seen
