@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shale.contracts.about import About
+from shale.contracts.amounts import progress
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.facts import (
     Declared,
@@ -28,7 +29,6 @@ from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.kube.conditions import kstatus
 from shale.runtime.told import Said, Told
-from shale.watcher.amounts import progress
 from shale.watcher.project import TERMINAL, project
 
 UID = About("modelversion", "team-a", "mv-1", "uid-1", 1)

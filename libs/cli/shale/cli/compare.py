@@ -3,10 +3,11 @@
 import io
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from shale.oci.blockreader import BlockReader
 from shale.oci.tarball import PREFIX
 
 BLOCK = 1 << 20
@@ -24,7 +25,7 @@ class Against:
     def layer(self, blocks: Iterable[bytes]) -> None:
         """Compare every entry below `models/` of an uncompressed tar, which is read to its end."""
         rest = iter(blocks)
-        with tarfile.open(fileobj=io.BufferedReader(_Blocks(rest), BLOCK), mode="r|", bufsize=BLOCK) as tar:
+        with tarfile.open(fileobj=io.BufferedReader(BlockReader(rest), BLOCK), mode="r|", bufsize=BLOCK) as tar:
             for member in tar:
                 path = member.name.lstrip("/").removeprefix(PREFIX)
                 if member.name.lstrip("/").startswith(PREFIX):
@@ -94,22 +95,3 @@ def _same(one: IO[bytes], other: IO[bytes]) -> bool:
             return False
         if not left:
             return True
-
-
-class _Blocks(io.RawIOBase):
-    """Blocks as the file that `tarfile` wants."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken

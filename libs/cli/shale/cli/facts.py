@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shale.cli.amounts import size
+from shale.contracts.amounts import amount
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import (
     Declared,
@@ -48,7 +48,7 @@ def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact
         case Scanned():
             return _scanned(fact)
         case LayersPlanned(layers=layers, tag=tag):
-            return f"{len(layers)} layers, {size(sum(layer.size for layer in layers))}, tag {tag}"
+            return f"{len(layers)} layers, {amount(sum(layer.size for layer in layers))}, tag {tag}"
         case LayerPacked(layer=layer):
             return _packed(layer)
         case LayerLost(digest=digest):
@@ -64,20 +64,20 @@ def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact
 def _scanned(fact: Scanned) -> str:
     many = sum(run.count for run in fact.small)
     total = sum(file.size for file in fact.files) + sum(run.size for run in fact.small)
-    return f"{len(fact.files)} large files, {many} small ones, {size(total)}"
+    return f"{len(fact.files)} large files, {many} small ones, {amount(total)}"
 
 
 def _packed(layer: PackedLayer) -> str:
-    return f"{layer.name}, {size(layer.size)} {'reused' if layer.reused else 'new'}"
+    return f"{layer.name}, {amount(layer.size)} {'reused' if layer.reused else 'new'}"
 
 
 def new_and_reused(layers: Sequence[PackedLayer]) -> str:
     """Return `86.7Mi new, 746Ki reused`."""
     reused = sum(layer.size for layer in layers if layer.reused)
-    return f"{size(sum(layer.size for layer in layers) - reused)} new, {size(reused)} reused"
+    return f"{amount(sum(layer.size for layer in layers) - reused)} new, {amount(reused)} reused"
 
 
 def _progressed(fact: Progressed) -> str:
-    amount = f" {size(fact.bytes_done)}" if fact.bytes_done else ""
+    done = f" {amount(fact.bytes_done)}" if fact.bytes_done else ""
     said = f" {fact.reason}: {fact.message}" if fact.reason and fact.message else f" {fact.reason or fact.message}"
-    return f"{fact.part} {fact.state}{amount}{said.rstrip()}"
+    return f"{fact.part} {fact.state}{done}{said.rstrip()}"

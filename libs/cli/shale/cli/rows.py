@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from shale.cli.amounts import age
+from shale.cli.ages import age
 from shale.cli.jsonpath import find
 from shale.contracts.resources import Column, Kind
 

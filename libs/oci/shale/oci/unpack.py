@@ -15,6 +15,7 @@ from typing import Self
 import msgspec
 
 from shale.oci import disk
+from shale.oci.blockreader import BlockReader
 from shale.oci.registry import BLOCK
 from shale.oci.tarball import PREFIX
 
@@ -81,27 +82,8 @@ class _Member(tarfile.TarInfo):
 
 
 def _opened(blocks: Iterator[bytes]) -> tarfile.TarFile:
-    stream = io.BufferedReader(_Blocks(blocks), BLOCK)
+    stream = io.BufferedReader(BlockReader(blocks), BLOCK)
     return tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK, tarinfo=_Member)
-
-
-class _Blocks(io.RawIOBase):
-    """Blocks as the file that `tarfile` wants."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview, /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken
 
 
 def _below(name: str) -> str:

@@ -11,7 +11,7 @@ WITHIN = 10.0
 T = TypeVar("T")
 
 
-async def soon(look: Callable[[], T], within: float = WITHIN) -> T:
+async def soon(look: Callable[[], T | None], within: float = WITHIN) -> T:
     """Look until there is something to see, and return it. Raises AssertionError after `within` seconds."""
     end = asyncio.get_running_loop().time() + within
     while not (seen := look()):
@@ -21,7 +21,7 @@ async def soon(look: Callable[[], T], within: float = WITHIN) -> T:
     return seen
 
 
-async def soon_asked(look: Callable[[], Awaitable[T]], within: float = WITHIN) -> T:
+async def soon_asked(look: Callable[[], Awaitable[T | None]], within: float = WITHIN) -> T:
     """Ask until the answer is something, and return it. Raises AssertionError after `within` seconds."""
     end = asyncio.get_running_loop().time() + within
     while not (seen := await look()):

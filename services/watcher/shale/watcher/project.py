@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shale.contracts.amounts import amount, progress, share
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import (
     Declared,
@@ -21,7 +22,6 @@ from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import Phase
 from shale.kube.conditions import Says, ready, reconciling, stalled, stamp
 from shale.runtime.told import Told
-from shale.watcher.amounts import amount, progress, share
 
 TERMINAL = frozenset({"Ready", "Failed"})
 MESSAGE = 16_384

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from shale.cli import documents, door, screen
-from shale.cli.amounts import size
 from shale.cli.commands import wait
 from shale.cli.commands.apply import apply
 from shale.cli.common import Common
@@ -22,6 +21,7 @@ from shale.cli.facts import new_and_reused
 from shale.cli.local.home import Home, State
 from shale.cli.local.server import any_port
 from shale.cli.local.stack import Plan, up
+from shale.contracts.amounts import amount
 from shale.contracts.resources import KINDS, ModelVersion
 from shale.kube.resources import Resources
 
@@ -101,7 +101,7 @@ async def _demo(common: Common, options: Options, board: Board, places: tuple[Pa
     samples, source, folder = places
     with board.step("two versions of a model") as result:
         models = await asyncio.to_thread(lay_out, source, folder / "models")
-        result.append(f"{models.files} files, {size(models.bytes)}; the second one differs in {models.changed}")
+        result.append(f"{models.files} files, {amount(models.bytes)}; the second one differs in {models.changed}")
     home = Home(folder / "home")
     plan = Plan(home, home.registry, any_port(), workers=options.workers, roots=f"/models={models.root}")
     async with AsyncExitStack() as started:

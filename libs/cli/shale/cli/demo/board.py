@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from shale.cli import screen
-from shale.cli.amounts import size
+from shale.contracts.amounts import amount
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.resources import ModelVersion
 
@@ -97,8 +97,8 @@ def standing(version: ModelVersion) -> str:
 
 
 def _layer(layer: PackedLayer) -> tuple[str, ...]:
-    amount = size(layer.size)
-    return (layer.name, layer.digest, str(layer.size), *(("-", amount) if layer.reused else (amount, "-")))
+    sent = amount(layer.size)
+    return (layer.name, layer.digest, str(layer.size), *(("-", sent) if layer.reused else (sent, "-")))
 
 
 def _bars(console: Console) -> Progress:

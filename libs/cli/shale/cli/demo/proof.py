@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from shale.cli.amounts import size
 from shale.cli.commands.pull import pull
 from shale.cli.commands.verify import verify
 from shale.cli.compare import trees
 from shale.cli.exits import CliError
+from shale.contracts.amounts import amount
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.resources import ModelVersion
 from shale.oci import digest, names
@@ -42,7 +42,7 @@ def equal(registry: Path, version: ModelVersion, source: Path, into: Path) -> st
     if differences:
         more = f" and {len(differences) - 1} more differences" if differences[1:] else ""
         raise CliError(f"{pinned(version)} is not what was packed: {differences[0]}{more}")
-    return f"{pulled.files} files, {size(pulled.bytes)}: every one byte-equal to its source; all digests right"
+    return f"{pulled.files} files, {amount(pulled.bytes)}: every one byte-equal to its source; all digests right"
 
 
 def weights(registry: Path, version: ModelVersion) -> tuple[Blob, ...]:
@@ -63,7 +63,7 @@ def unwritten(before: tuple[Blob, ...], registry: Path, first: ModelVersion, sec
     if weights(registry, first) != before:
         raise CliError("the first version's weights were written again by the second version")
     reused = sum(layer.size for layer in second.status.layers if layer.reused)
-    sums = f"{size(reused)} reused, {size(second.status.bytes_new)} new"
+    sums = f"{amount(reused)} reused, {amount(second.status.bytes_new)} new"
     return f"{sums}; the weights' blobs have the same inode and mtime"
 
 

@@ -1,10 +1,10 @@
-"""Ages and bytes as people read them."""
+"""Ages as people read them."""
 
 import datetime as dt
 
 import pytest
 
-from shale.cli.amounts import age, duration, size
+from shale.cli.ages import age, duration
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -46,19 +46,3 @@ def test_a_duration_has_two_units_while_the_second_matters(seconds, said):
 )
 def test_an_age_is_counted_from_a_time_with_a_zone(since, said):
     assert age(since, NOW) == said
-
-
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [
-        (0, "0"),
-        (512, "512"),
-        (999, "999"),
-        (1000, "1"),
-        (1536, "1.5Ki"),
-        (90_870_272, "86.7Mi"),
-        (16_320_875_724, "15.2Gi"),
-    ],
-)
-def test_bytes_have_three_digits_at_most(count, said):
-    assert size(count).rstrip("Ki") == said.rstrip("Ki")

@@ -1,10 +1,8 @@
-"""Ages and bytes as people read them."""
+"""Ages as people read them."""
 
 import datetime as dt
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
-_UNITS = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
-_MOST, _ROUND = 1000, 100
 
 
 def age(since: str, now: dt.datetime) -> str:
@@ -33,12 +31,3 @@ def duration(seconds: float) -> str:
 def _two(whole: int, unit: int, word: str, small: int, small_word: str, *, below: int) -> str:  # noqa: PLR0913 (a table's row)
     count, rest = whole // unit, whole % unit // small
     return f"{count}{word}{rest}{small_word}" if count < below and rest else f"{count}{word}"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with three digits or fewer, as the columns have it: `512`, `86.7Mi`."""
-    value, unit = float(count), 0
-    while value >= _MOST and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    text = f"{value:.1f}" if value < _ROUND else f"{value:.0f}"
-    return text.removesuffix(".0") + _UNITS[unit]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shale.watcher.amounts import amount, progress, share
+from shale.contracts.amounts import amount, progress, share
 
 GiB = 2**30
 
