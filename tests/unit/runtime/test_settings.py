@@ -34,11 +34,15 @@ def test_a_truth_is_read_from_its_text():
     assert read(Needy, {"SHALE_ROOT": "/w", "SHALE_INSECURE": "true"}).insecure is True
 
 
-def test_all_complaints_come_together_each_with_name_and_value():
+def test_all_complaints_come_together_one_line_for_each_with_name_and_value():
     with pytest.raises(SettingsError) as raised:
         read(Needy, {"SHALE_WORKERS": "many", "SHALE_INSECURE": "perhaps"})
-    said = str(raised.value)
-    assert "SHALE_ROOT is not set" in said
-    assert "SHALE_WORKERS='many'" in said
-    assert "SHALE_INSECURE='perhaps'" in said
-    assert "\n" not in said
+    root, workers, insecure = str(raised.value).splitlines()
+    assert root == "SHALE_ROOT is not set"
+    assert workers.startswith("SHALE_WORKERS='many': ")
+    assert insecure.startswith("SHALE_INSECURE='perhaps': ")
+
+
+def test_a_level_that_logging_does_not_know_is_complained_of():
+    with pytest.raises(SettingsError, match="SHALE_LOG_LEVEL='LOUD'"):
+        read(Settings, {"SHALE_LOG_LEVEL": "LOUD"})

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from shale.contracts.errors import Transient
 from shale.runtime.telemetry import exposition
 
 LINE = 5.0
@@ -15,6 +16,7 @@ async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
     """Serve on 127.0.0.1 (any address inside a cluster's pod network is the chart's to open); yield the port.
 
     `ready` returns why this process is not ready, or an empty string. Port 0 means any free one, -1 none.
+    Raises Transient when the port is taken.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,7 +32,10 @@ async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
     if port < 0:
         yield port
         return
-    server = await asyncio.start_server(answer, "127.0.0.1", port, limit=8192)
+    try:
+        server = await asyncio.start_server(answer, "127.0.0.1", port, limit=8192)
+    except OSError as error:
+        raise Transient(f"health port {port} is not to be had ({error.strerror}): set SHALE_HEALTH_PORT") from error
     async with server:
         yield server.sockets[0].getsockname()[1]
 

@@ -21,7 +21,7 @@ from shale.runtime.bus.lease import Lease
 from shale.runtime.health import served
 from shale.runtime.plane import Plane
 from shale.runtime.service import Service
-from shale.runtime.settings import Settings, read
+from shale.runtime.settings import Settings, SettingsError, read
 from shale.runtime.telemetry import start
 
 log = logging.getLogger("shale.process")
@@ -69,11 +69,19 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with connected(settings.nats_url, name) as bus:
-        program = build(Doors(bus, name, environ))
+        program = _built(build, Doors(bus, name, environ))
         async with served(settings.health_port, lambda: "" if bus.is_connected else "NATS is not connected") as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
             await _work(bus, name, program, settings, stop)
     log.info("down", extra={"service": name})
+
+
+def _built(build: Build, doors: Doors) -> Program:
+    """Build the program. What its settings hold is read here: a value that it cannot use is a setting's mistake."""
+    try:
+        return build(doors)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 async def _work(bus: Bus, name: str, program: Program, settings: Settings, stop: asyncio.Event) -> None:

@@ -1,7 +1,7 @@
 """Settings are read once, from the environment, into a frozen Struct; all complaints come together."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True):
     """How long a leader that died keeps others waiting."""
     health_port: int = 0
     """0: any free port, logged at the start; -1: none."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     instance: str = ""
 
 
@@ -42,5 +42,5 @@ def read(struct: type[S], environ: Mapping[str, str]) -> S:
         elif field.required:
             complaints.append(f"{name} is not set")
     if complaints:
-        raise SettingsError("; ".join(complaints))
+        raise SettingsError("\n".join(complaints))
     return struct(**given)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import TracebackType
 
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -50,6 +51,8 @@ def start(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _ended
     resource = Resource.create({"service.name": service, "service.namespace": "shale"})
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
@@ -58,6 +61,11 @@ def start(service: str, level: str) -> None:
         provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(provider)
+
+
+def _ended(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """Log what ends the process as one line, as all else."""
+    logging.getLogger("shale.process").critical("ended by an error", exc_info=(kind, error, at))
 
 
 def exposition() -> bytes:

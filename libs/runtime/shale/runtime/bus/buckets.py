@@ -151,7 +151,7 @@ class Bucket:
     async def _end(self, consumer: str) -> None:
         """Delete a consumer that has done: the server lets one stream have so many, and each list makes one."""
         try:
-            if consumer:
+            if consumer and self.bus.is_connected:  # who ends while the server is gone does not wait for it
                 await self.bus.api(f"CONSUMER.DELETE.{self._stream}.{consumer}", {})
         except Transient as error:
             log.info("consumer not deleted: it ends by itself", extra={"bucket": self.name, "error": str(error)})

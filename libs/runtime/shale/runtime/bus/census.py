@@ -1,5 +1,6 @@
 """Who was declared: the subjects of all wishes, read from the stream's own index."""
 
+import logging
 from collections.abc import Iterable
 
 from shale.contracts import streams, subjects
@@ -7,6 +8,8 @@ from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared
 from shale.runtime.bus.connection import Bus
+
+log = logging.getLogger("shale.bus")
 
 
 class JetCensus:
@@ -25,8 +28,17 @@ class JetCensus:
             if "error" in answer:
                 raise Transient(f"{streams.FACTS.name}: {answer['error'].get('description')}")
             found: dict[str, int] = answer["state"].get("subjects") or {}
-            for about in (subjects.place(subject).about for subject in found):
+            for about in filter(None, map(_about, found)):
                 if about.uid not in newest or newest[about.uid].generation < about.generation:
                     newest[about.uid] = about
             offset, total = offset + max(1, len(found)), int(answer.get("total", 0))
         return newest.values()
+
+
+def _about(subject: str) -> About | None:
+    """Return whom a subject is about; what is none of ours is skipped, or it would hide all the others for ever."""
+    try:
+        return subjects.place(subject).about
+    except subjects.SubjectError as error:
+        log.warning("undecodable", extra={"subject": subject, "error": str(error)})
+        return None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -89,16 +90,24 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
 
     Raises Transient when the server is not there within TIMEOUT.
     """
+    said: deque[str] = deque(maxlen=16)
 
     async def on_error(error: Exception) -> None:
-        log.warning("nats", extra={"error": str(error) or type(error).__name__})
+        what = str(error) or type(error).__name__
+        if up.is_set() and what not in said:  # four times a second while the server is away; before, we raise it
+            said.append(what)
+            log.warning("nats", extra={"error": what})
+
+    async def on_reconnected() -> None:
+        said.clear()
+        log.info("nats is back")
 
     async def on_closed() -> None:
         if fatal and not closing.is_set():
             log.critical("nats connection closed for good")
             raise SystemExit(1)
 
-    closing = asyncio.Event()
+    up, closing = asyncio.Event(), asyncio.Event()
     try:
         async with asyncio.timeout(TIMEOUT):  # nats-py tries for ever, at the start too
             client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
@@ -112,6 +121,7 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
                 ping_interval=5,
                 max_outstanding_pings=2,
                 error_cb=on_error,
+                reconnected_cb=on_reconnected,
                 closed_cb=on_closed,
             )
     except (OSError, TimeoutError, nats.errors.Error) as error:
@@ -119,6 +129,7 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
         raise Transient(
             f"NATS at {_place(url)} does not answer ({why}): start it with `shale up`, or set SHALE_NATS_URL"
         ) from error
+    up.set()
     try:
         yield Bus(client)
     finally:
@@ -133,9 +144,18 @@ def _place(url: str) -> str:
 
 
 async def _close(client: Client) -> None:
+    """Flush and close in bounded time.
+
+    A client that has words for a server that is gone raises ConnectionResetError instead of closing, and for one that
+    stands still it waits.
+    """
     try:
         if client.is_connected:
             await client.flush(timeout=2)
-    except (TimeoutError, nats.errors.Error) as error:
+    except (OSError, TimeoutError, nats.errors.Error) as error:
         log.warning("nats not flushed", extra={"error": str(error)})
-    await client.close()
+    try:
+        async with asyncio.timeout(2):
+            await client.close()
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        log.warning("nats not closed in order", extra={"error": str(error) or type(error).__name__})

@@ -36,6 +36,7 @@ class Lease:
         self.bucket, self.key, self.ttl = bucket, f"lease.{name}", ttl
         self.holder = f"{holder} {secrets.token_hex(8)}".encode()
         self.leads = False
+        self._held: Held | None = None
 
     async def lead(self, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         """Stand by until the lease is free, run `work` while it is held, and again; until `stop` is set.
@@ -51,29 +52,26 @@ class Lease:
 
     async def _while_held(self, work: Callable[[], Awaitable[None]], held: Held) -> None:
         log.info("leading", extra={"lease": self.key})
-        self.leads = True
-        task = asyncio.ensure_future(work())
+        self.leads, self._held = True, held
+        both = asyncio.ensure_future(work()), asyncio.ensure_future(self._keep())
         try:
-            kept = await self._keep(task, held)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.leads = False
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
             log.info("no longer leading", extra={"lease": self.key})
-        if kept is not None:
-            await self._give_back(kept.revision)
-        if not task.cancelled():
-            task.result()
+        await self._give_back()
+        for one in both:
+            if not one.cancelled():
+                one.result()
 
-    async def _keep(self, task: asyncio.Future[None], held: Held) -> Held | None:
-        """Renew until the work is done; return what is then held, None when the lease was lost."""
-        last: Held | None = held
-        while last is not None:
-            await asyncio.wait([task], timeout=self.ttl / 3)
-            if task.done():
-                return last
-            last = await self._renew(last)
-        return None
+    async def _keep(self) -> None:
+        """Renew until the lease is lost."""
+        while self._held is not None:
+            await asyncio.sleep(self.ttl / 3)
+            self._held = await self._renew(self._held)
 
     async def _renew(self, held: Held) -> Held | None:
         """Return the lease renewed; None when another has it, or the bus did not answer while it was surely ours."""
@@ -106,15 +104,23 @@ class Lease:
             else:
                 written = await self.bucket.create(self.key, self.holder, self.ttl)
             if written is None:
-                there = await self.bucket.get(self.key)
-                if there is not None and there.value == self.holder:
-                    written = await self.bucket.update(self.key, self.holder, there.revision, self.ttl)
+                unheard = await self._unheard()
+                written = await self.bucket.update(self.key, self.holder, unheard, self.ttl) if unheard else None
         return None if written is None else Held(written, begun + self.ttl)
 
-    async def _give_back(self, revision: int) -> None:
+    async def _unheard(self) -> int | None:
+        """Return the revision of our word, if it is ours that the key holds."""
+        there = await self.bucket.get(self.key)
+        return there.revision if there is not None and there.value == self.holder else None
+
+    async def _give_back(self) -> None:
+        """Let another lead at once, unless the lease is lost; who ends does not wait long for it."""
+        if self._held is None:
+            return
         try:
-            async with asyncio.timeout(self.ttl / 3):
-                await self.bucket.delete(self.key, revision)
+            async with asyncio.timeout(min(1.0, self.ttl / 3)):
+                if not await self.bucket.delete(self.key, self._held.revision) and (unheard := await self._unheard()):
+                    await self.bucket.delete(self.key, unheard)
         except (Transient, TimeoutError) as error:
             self._complain("lease not given back: it ends by itself", error)
 

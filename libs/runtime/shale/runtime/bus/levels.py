@@ -17,6 +17,9 @@ from shale.contracts.facts import Fact, Progressed
 from shale.runtime.bus.connection import TIMEOUT, Bus, heed_cancel
 from shale.runtime.told import Said
 
+_NO_MESSAGE = 10037
+"""The API's "no message found"; its code 404 says as much of a stream that is not there."""
+
 log = logging.getLogger("shale.bus")
 
 
@@ -47,7 +50,7 @@ async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
             if status == "404":
                 return Level()
             if status is not None:
-                raise Transient(f"reading {stream}: {status} {headers}")
+                raise Transient(f"reading {stream} under {', '.join(filters)}: {status} {headers.get('Description')}")
             if (one := _decode(message, headers)) is not None:
                 said.append(one)
     except (TimeoutError, nats.errors.Error) as error:
@@ -78,7 +81,7 @@ async def read_fresh(bus: Bus, stream: str, filters: Sequence[str], sequence: in
             return level
         await asyncio.sleep(0.05)
     answer = await bus.api(f"STREAM.MSG.GET.{stream}", {"seq": sequence})
-    if answer.get("error", {}).get("code") == 404:  # noqa: PLR2004 (the API's "no message found")
+    if answer.get("error", {}).get("err_code") == _NO_MESSAGE:
         return None
     raise Transient(f"{stream} is behind: sequence {sequence} is not readable yet")
 
@@ -90,9 +93,9 @@ async def last_reading(bus: Bus, stream: str, subject: str) -> tuple[Progressed 
     """
     answer: dict[str, Any] = await bus.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
     if "error" in answer:
-        if answer["error"].get("code") == 404:  # noqa: PLR2004 (the API's "no message found")
+        if answer["error"].get("err_code") == _NO_MESSAGE:
             return None, 0
-        raise Transient(f"reading {subject}: {answer['error']}")
+        raise Transient(f"reading {stream}, {subject}: {answer['error'].get('description')}")
     sequence = int(answer["message"]["seq"])
     try:
         _, reading = unwrap(base64.b64decode(answer["message"].get("data", "")))

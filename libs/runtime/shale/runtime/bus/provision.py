@@ -19,10 +19,6 @@ _MIN_WINDOW = 100_000_000
 """100 ms, the server's least: no message of ours has a Nats-Msg-Id, so the window has nothing to do (events.md)."""
 
 
-_NO_STREAM = 10059
-"""The API's "stream not found": then what is wrong is why it was not made."""
-
-
 class Consumer(msgspec.Struct, frozen=True):
     """One durable of one service on one stream."""
 
@@ -102,15 +98,16 @@ def _bucket(bucket: streams.Bucket, replicas: int, most: int) -> dict[str, Any]:
 
 
 async def _stream(bus: Bus, config: dict[str, Any]) -> str:
+    name = config["name"]
+    there = (await bus.api(f"STREAM.INFO.{name}", {})).get("config")
+    if there is not None and _is_as(there, config):
+        return ""
     wanted = {key: value for key, value in config.items() if value is not None}
-    made = await bus.api(f"STREAM.CREATE.{config['name']}", wanted)
-    if "error" not in made:
-        return "" if made.get("did_create") is False else f"stream {config['name']}"
-    changed = await bus.api(f"STREAM.UPDATE.{config['name']}", wanted)
-    if "error" in changed:
-        error = made["error"] if changed["error"].get("err_code") == _NO_STREAM else changed["error"]
-        raise Transient(f"stream {config['name']}: {error.get('description')}. Is nats-server 2.12 or newer, with -js?")
-    return f"stream {config['name']} (changed)"
+    answer = await bus.api(f"STREAM.{'UPDATE' if there else 'CREATE'}.{name}", wanted)
+    if "error" in answer:
+        word = answer["error"].get("description")
+        raise Transient(f"stream {name}: {word}. Is nats-server 2.12 or newer, with -js?")
+    return f"stream {name}{' (changed)' if there else ''}"
 
 
 async def _consumer(bus: Bus, consumer: Consumer, ack_wait: float) -> str:
@@ -124,9 +121,16 @@ async def _consumer(bus: Bus, consumer: Consumer, ack_wait: float) -> str:
         "max_deliver": -1,
         "max_ack_pending": -1,
     }
-    answer = await bus.api(
-        f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}", {"stream_name": consumer.stream, "config": config}
-    )
+    place = f"{consumer.stream}.{consumer.name}"
+    there = (await bus.api(f"CONSUMER.INFO.{place}", {})).get("config")
+    if there is not None and _is_as(there, config):
+        return ""
+    answer = await bus.api(f"CONSUMER.CREATE.{place}", {"stream_name": consumer.stream, "config": config})
     if "error" in answer:
         raise Transient(f"consumer {consumer.stream}/{consumer.name}: {answer['error'].get('description')}")
-    return f"consumer {consumer.stream}/{consumer.name}"
+    return f"consumer {consumer.stream}/{consumer.name}{' (changed)' if there else ''}"
+
+
+def _is_as(there: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Say whether the server has what is wanted; what is empty or off it leaves out of its answer."""
+    return all((there.get(key) or None) == (value or None) for key, value in config.items())

@@ -1,0 +1,121 @@
+"""Reading levels from a real server: what is too much, what was purged, what cannot be read, what is silent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shale.contracts import streams, subjects
+from shale.contracts.errors import Transient
+from shale.contracts.facts import ImageBuilt, LayerPacked, Progressed, StorageReady
+from shale.runtime.bus import levels
+from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.bus.jetplane import JetPlane
+from shale.runtime.bus.levels import last_reading, read, read_fresh
+from shale.testkit.messages import messages
+from shale.testkit.toys import ABOUT, declared
+
+pytestmark = pytest.mark.real_nats
+
+FACTS = streams.FACTS.name
+MINE = (f"shale.fact.modelversion.{ABOUT.namespace}.{ABOUT.name}.{ABOUT.uid}.1.>",)
+READY = StorageReady(ABOUT, "file:///w")
+PROGRESS = Progressed(ABOUT, "builder", "Working")
+
+
+async def publish(bus: Bus, many: range) -> None:
+    """Put raw messages on as many subjects of one generation, in bundles that the client holds at once."""
+    for start in range(many.start, many.stop, 100):
+        bundle = (f"{MINE[0][:-1]}layer-packed.{number}-a~1" for number in many[start : start + 100])
+        await asyncio.gather(*(bus.publish(subject, b"{}") for subject in bundle))
+
+
+async def test_more_subjects_than_the_server_answers_at_once_are_a_clear_error_and_no_half_level(real_bus: Bus):
+    await publish(real_bus, range(1100))
+    with pytest.raises(Transient, match=rf"^reading {FACTS} under .*uid-1\.1\.>: 413 Too Many Results$"):
+        await asyncio.wait_for(read(real_bus, FACTS, MINE), 5)
+
+
+async def test_a_thousand_subjects_are_read_whole(real_bus: Bus, real_plane: JetPlane):
+    packed = next(one for one in messages().values() if isinstance(one, LayerPacked))
+    for start in range(0, 1000, 100):
+        many = (LayerPacked(ABOUT, f"{number}-a~1", packed.layer) for number in range(start, start + 100))
+        await asyncio.gather(*(real_plane.say(one) for one in many))
+    level = await read(real_bus, FACTS, MINE)
+    assert len({one.fact.part for one in level.said if isinstance(one.fact, LayerPacked)}) == 1000
+    assert level.up_to == 1000
+
+
+async def test_nothing_under_the_filters_is_an_empty_level(real_bus: Bus):
+    assert await read(real_bus, FACTS, MINE) == levels.Level()
+
+
+async def test_of_a_fact_that_was_purged_since_there_is_nothing(real_bus: Bus, real_plane: JetPlane):
+    sequence = await real_plane.say(READY)
+    assert await read_fresh(real_bus, FACTS, MINE, sequence) is not None
+    await real_plane.forget(ABOUT, None)
+    assert await read_fresh(real_bus, FACTS, MINE, sequence) is None
+
+
+async def test_a_fact_that_not_even_the_leader_has_counts_as_purged(real_bus: Bus, real_plane: JetPlane):
+    sequence = await real_plane.say(READY)
+    assert await read_fresh(real_bus, FACTS, MINE, sequence + 1) is None
+
+
+async def test_what_cannot_be_decoded_is_skipped_and_hides_nothing_beside_it(real_bus: Bus, real_plane: JetPlane):
+    await real_bus.publish(subjects.of_fact(declared()), b"not json")
+    await real_bus.publish(f"{MINE[0][:-1]}newer-word", b'{"type":"dev.shale.modelversion.newer.v1"}')
+    sequence = await real_plane.say(READY)
+    level = await read_fresh(real_bus, FACTS, MINE, sequence)
+    assert level is not None
+    assert [one.fact for one in level.said] == [READY]
+
+
+async def test_what_is_skipped_is_not_waited_for(real_bus: Bus):
+    ack = await real_bus.publish(subjects.of_fact(READY), b"not json")
+    assert ack is not None
+    level = await asyncio.wait_for(read_fresh(real_bus, FACTS, MINE, ack.seq), 1)
+    assert level is not None
+    assert level.said == ()
+
+
+async def test_filters_that_overlap_tell_each_fact_once(real_bus: Bus, real_plane: JetPlane):
+    image = next(one for one in messages().values() if isinstance(one, ImageBuilt))
+    await real_plane.say(declared())
+    await real_plane.say(image)
+    level = await read(real_bus, FACTS, subjects.levels(ABOUT))
+    assert [type(one.fact).__name__ for one in sorted(level.said, key=lambda one: one.sequence)] == [
+        "Declared",
+        "ImageBuilt",
+    ]
+
+
+async def test_a_reading_that_cannot_be_decoded_still_says_what_to_replace(real_bus: Bus):
+    ack = await real_bus.publish(subjects.of_fact(PROGRESS), b"not json")
+    assert ack is not None
+    assert await last_reading(real_bus, streams.NOW.name, subjects.of_fact(PROGRESS)) == (None, ack.seq)
+
+
+async def test_no_reading_is_none_at_revision_0(real_bus: Bus):
+    assert await last_reading(real_bus, streams.NOW.name, subjects.of_fact(PROGRESS)) == (None, 0)
+
+
+@pytest.mark.parametrize("ask", [read, lambda bus, stream, filters: last_reading(bus, stream, filters[0])])
+async def test_a_stream_that_is_not_there_is_a_transient(ask, real_bus: Bus):
+    await real_bus.api(f"STREAM.DELETE.{FACTS}", {})
+    with pytest.raises(Transient, match=FACTS):
+        await asyncio.wait_for(ask(real_bus, FACTS, MINE), 5)
+
+
+async def test_a_server_that_is_silent_is_a_transient_and_leaves_no_inbox_behind(own_nats, monkeypatch):
+    async with connected(own_nats.url, "test", fatal=False) as bus:
+        monkeypatch.setattr(levels, "TIMEOUT", 0.3)
+        own_nats.pause()
+        try:
+            for _ in range(3):
+                with pytest.raises(Transient, match="TimeoutError"):
+                    await asyncio.wait_for(read(bus, FACTS, MINE), 2)
+            assert len(bus.client._subs) == 0  # noqa: SLF001
+        finally:
+            own_nats.resume()
