@@ -15,7 +15,7 @@ MIB = 1 << 20
 async def test_a_layer_whose_worker_is_told_to_end_is_handed_over_at_once_and_no_attempt_is_counted(
     house: House, visitor: Visitor, weights
 ) -> None:
-    weights("drained", huge=300 * MIB)
+    weights("drained", huge=1000 * MIB)
     worker = house.the("builder-sync")
     uid = (await visitor.apply("drained")).metadata.uid
     await visitor.hears(Progressed, uid, "builder-sync.1", state="Working")

@@ -25,7 +25,7 @@ async def test_a_scribe_that_slept_over_its_lease_does_not_overwrite_the_newer_s
 
     await visitor.until("the sleeper leads", leads)
     other = house.start("watcher")
-    weights(f"asleep-{moment}")
+    weights(f"asleep-{moment}", huge=300 << 20)  # long enough for a status between Pending and Ready
     await visitor.apply(f"asleep-{moment}")
 
     async def sleeps() -> bool:
