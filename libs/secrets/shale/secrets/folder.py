@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from shale.secrets import manifest, names, rules
+from shale.secrets.hidden import Hidden
 from shale.secrets.secret import Forbidden, Malformed, Missing, Refused, Secret
 
 MOST = 2**21
@@ -40,8 +41,10 @@ class FolderSecrets:
             return Forbidden(f"Secret {namespace}/{name}: {path} cannot be opened: it must be this user's")
         except OSError as error:
             return Malformed(f"Secret {namespace}/{name}: {path} cannot be opened ({error.strerror}): is it a file?")
-        with os.fdopen(held, "rb") as file:
-            return _refusal(os.fstat(held), path) or _read(file.read(MOST + 1), path, namespace, name)
+        try:
+            return _refusal(os.fstat(held), path) or _read(held, path, namespace, name)
+        finally:
+            os.close(held)
 
 
 def _refusal(status: os.stat_result, path: Path) -> Refused | None:
@@ -55,11 +58,13 @@ def _refusal(status: os.stat_result, path: Path) -> Refused | None:
     return None
 
 
-def _read(text: bytes, path: Path, namespace: str, name: str) -> Secret | Refused:
-    if len(text) > MOST:
+def _read(held: int, path: Path, namespace: str, name: str) -> Secret | Refused:
+    with os.fdopen(held, "rb", closefd=False) as file:
+        text = Hidden(file.read(MOST + 1))
+    if len(text.reveal()) > MOST:
         return Malformed(f"{path} is larger than {MOST} bytes: that is no Secret")
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.safe_load(text.reveal())
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:  # it quotes what it cannot read
         return Malformed(f"{path} is not YAML{_line(error)}")
     secret = manifest.read(tree, namespace, name)

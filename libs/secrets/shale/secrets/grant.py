@@ -17,14 +17,15 @@ def grant(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the Role and the RoleBinding, ready for `kubectl apply`; ValueError names what is no name.
 
-    `service_accounts` are `namespace/name`. The Role's name is made from the Secrets' names: granting more takes
-    nothing back.
+    `service_accounts` are `namespace/name`. The Role's name is made from theirs: granting more takes nothing
+    back.
     """
     wanted = sorted(set(secrets))
     wrong = [name for name in wanted if not names.is_name(name)]
     if not names.is_namespace(namespace) or wrong or not wanted:
         raise ValueError(f"{(wrong or [namespace])[0]!r} is no name: names are of a-z, 0-9, '-' and '.'")
-    own = f"shale-secrets-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:8]}"
+    told = " ".join([*wanted, *sorted(service_accounts)])
+    own = f"shale-secrets-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
     meta = {"name": own, "namespace": namespace, "labels": {"app.kubernetes.io/part-of": "shale"}}
     rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": wanted, "verbs": ["get"]}
     head = {"apiVersion": f"{_RBAC}/v1"}

@@ -104,6 +104,8 @@ def _answer(
         end.cancel()
     if len(data.reveal()) > MOST:
         raise http.client.HTTPException(f"more than {MOST} bytes")
+    if response.length:  # `read` with an amount does not complain
+        raise http.client.HTTPException(f"{response.length} bytes are missing")
     return Answer(response.status, told, data)
 
 
