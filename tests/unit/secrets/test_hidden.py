@@ -51,18 +51,16 @@ def test_no_way_to_write_it_shows_it(shown):
         pytest.param(json.dumps, id="json"),
     ],
 )
-@pytest.mark.parametrize("value", [pytest.param(HIDDEN, id="alone"), pytest.param([HIDDEN], id="in a list")])
-def test_it_is_not_encoded(encode, value):
-    if isinstance(value, list) and encode is copy.copy:
-        pytest.skip("a copy of a list holds the same things")
+def test_it_is_not_encoded(encode):
     with pytest.raises(TypeError) as refused:
-        encode(value)
+        encode(HIDDEN)
     assert SECRET not in str(refused.value)
 
 
-def test_a_struct_that_holds_it_is_not_encoded():
+@pytest.mark.parametrize("encode", [msgspec.json.encode, msgspec.to_builtins, pickle.dumps, copy.deepcopy])
+def test_a_struct_that_holds_it_is_not_encoded(encode):
     with pytest.raises(TypeError):
-        msgspec.json.encode(BASIC)
+        encode(BASIC)
 
 
 def test_a_log_record_does_not_tell_it():

@@ -27,11 +27,13 @@ MOST = 2**22
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_HEARD = ("content-type", "metadata-flavor", "retry-after")
+"""Any other header may hold a credential as well: a cookie, a signed location."""
 _VALUE = re.compile(r"[ -~]*")
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back; header names are in lower case, and the body may be a credential."""
+    """What came back: the headers that anybody reads, their names in lower case, and a body, perhaps a credential."""
 
     status: int
     headers: Mapping[str, str]
@@ -98,7 +100,7 @@ def _answer(
         shown = {name: _shown(value) for name, value in headers.items()}
         connection.request(method, path, body.reveal() if body else None, shown)
         response = connection.getresponse()
-        told = {name.lower(): value for name, value in response.getheaders()}
+        told = {name: value for name in _HEARD if (value := response.getheader(name))}
         data = Hidden(response.read(MOST + 1))
     finally:
         end.cancel()
