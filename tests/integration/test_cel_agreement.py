@@ -1,66 +1,34 @@
-"""The embedded store and a real API server say yes and no to the same manifests, for the same reasons.
+"""The embedded store and a real API server say yes and no to the same manifests, for the same reasons."""
 
-The server: SHALE_TEST_KUBECONFIG, else the testbed that lies beside the repository in `shared/kube`.
-"""
-
-import base64
-import json
-import os
-import ssl
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from shale.blueprint.crds import crd
 from shale.contracts.resources import GROUP, KINDS, VERSION, Kind
 from shale.contracts.schema import structural
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Conflict, Invalid
+from shale.testkit.apiserver import ApiServer, running
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.samples import Manifest, model, version
 
-TESTBED = Path(__file__).resolve().parents[3] / "shared" / "kube" / "testbed"
 NS = "agreement"
 NUMBERS = count()
 
 
-class Server:
-    """As much of an HTTP client as it takes to apply."""
-
-    def __init__(self, kubeconfig: str) -> None:
-        config = yaml.safe_load(Path(kubeconfig).read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=authority)
-        self._base, self._token = cluster["server"], user["token"]
-
-    def call(self, method: str, path: str, body: Manifest | None = None) -> tuple[int, Manifest]:
-        """Return the status code and the answer."""
-        sent = None if body is None else json.dumps(body).encode()
-        kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
-        request = urllib.request.Request(self._base + path, sent, headers, method=method)  # noqa: S310 (our own server)
-        try:
-            with urllib.request.urlopen(request, timeout=30, context=self._tls) as answer:  # noqa: S310
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+class Server(ApiServer):
+    """An API server that knows our kinds."""
 
     def install(self, kind: Kind) -> tuple[int, Manifest]:
         """Apply the CRD."""
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.plural}.{GROUP}"
         return self.call("PATCH", f"{path}?fieldManager=shale&force=true", crd(kind))
 
-    def apply(self, kind: Kind, manifest: Manifest) -> str:
+    def verdict(self, kind: Kind, manifest: Manifest) -> str:
         """Apply a manifest as kubectl does; return what the server has against it, or nothing."""
         meta = manifest["metadata"]
         path = f"/apis/{GROUP}/{VERSION}/namespaces/{meta['namespace']}/{kind.plural}/{meta['name']}"
@@ -70,21 +38,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    given = os.environ.get("SHALE_TEST_KUBECONFIG")
-    if given:
-        yield installed(Server(given))
-        return
-    if not TESTBED.exists():
-        pytest.skip("no API server: set SHALE_TEST_KUBECONFIG, or put shared/kube/testbed beside the repository")
-    home = str(tmp_path_factory.mktemp("testbed") / "bed")
-    up = [sys.executable, str(TESTBED), "up", "--dir", home, "--mode", "crd", "--owner", str(os.getpid())]
-    started = subprocess.run(up, capture_output=True, text=True, timeout=100, check=False)
-    if started.returncode:
-        pytest.skip(f"no API server: the testbed did not start: {(started.stderr or started.stdout).strip()[-300:]}")
-    try:
-        yield installed(Server(f"{home}/kubeconfig"))
-    finally:
-        subprocess.run([sys.executable, str(TESTBED), "down", "--dir", home, "--rm"], timeout=60, check=True)
+    with running(tmp_path_factory.mktemp("testbed"), "crd") as kubeconfig:
+        yield installed(Server(kubeconfig))
 
 
 def installed(server: Server) -> Server:
@@ -100,7 +55,7 @@ def warm_up(server: Server) -> None:
     for kind in KINDS.values():
         manifest = model(NS, "warm") if kind.kind == "Model" else version(NS, "warm")
         for _ in range(100):
-            if not server.apply(kind, manifest):
+            if not server.verdict(kind, manifest):
                 break
         else:
             pytest.fail(f"{kind.plural} are not served")
@@ -123,7 +78,7 @@ async def verdicts(server: Server, *manifests: Manifest) -> tuple[bool, set[str]
         kind = KINDS[manifest["kind"].lower()]
         said = await embedded.apply(manifest, "user")
         ours = said.message if isinstance(said, Invalid | Conflict) else ""
-        theirs = server.apply(kind, manifest)
+        theirs = server.verdict(kind, manifest)
         assert bool(ours) == bool(theirs), (
             f"{manifest['spec']}\nthe server: {theirs or 'yes'}\nembedded: {ours or 'yes'}"
         )
@@ -223,7 +178,7 @@ async def test_both_refuse_the_model_name(server, value):
 
 @pytest.mark.parametrize("value", ["a.b", "x" * 64, "a.b.c"])
 async def test_both_refuse_a_name_that_is_more_than_a_label(server, value):
-    theirs = server.apply(KINDS["model"], model(NS, value))
+    theirs = server.verdict(KINDS["model"], model(NS, value))
     said = await EmbeddedResources(MemoryBucket()).apply(model(NS, value), "user")
     assert isinstance(said, Invalid)
     assert "metadata.name" in theirs

@@ -12,7 +12,8 @@ from shale.cli import parser
 from shale.cli.exits import CliError, Exit
 from shale.contracts.errors import Transient
 
-COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry", "wait", "events", "pull", "verify"]
+COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry"]
+MORE = ["grant", "wait", "events", "pull", "verify"]
 
 
 class Command:
@@ -91,12 +92,19 @@ def test_a_mistake_of_the_callers_is_one_line_that_says_where_help_is(words, cap
     assert "--help" in said
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS + MORE)
 def test_every_command_has_a_module_that_takes_its_options(command):
     module = entry.importlib.import_module(f"{entry.COMMANDS}.{command}")
     needed = {field.name for field in entry.importlib.import_module("msgspec").structs.fields(module.Options)}
-    words = {"run": ["x"], "apply": ["-f", "x"], "get": ["mv"], "delete": ["mv/x"], "retry": ["mv/x"]}
-    words |= {"wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
+    words = {
+        "run": ["x"],
+        "apply": ["-f", "x"],
+        "get": ["mv"],
+        "delete": ["mv/x"],
+        "retry": ["mv/x"],
+        "grant": ["a", "b"],
+    }
+    words |= {"grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))
     assert needed <= said.keys()
 

@@ -26,7 +26,7 @@ def build() -> argparse.ArgumentParser:
         parents=[_common()],
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_here, _objects, _watching, _images):
+    for add in (_here, _objects, _permissions, _watching, _images):
         add(commands)
     return parser
 
@@ -97,6 +97,15 @@ def _objects(commands: _Commands) -> None:
     retry = _command(commands, "retry", "try a version again from the start: raises its attempt, on record")
     _target(retry)
     _namespace(retry)
+
+
+def _permissions(commands: _Commands) -> None:
+    grant = _command(commands, "grant", "print the Role and RoleBinding that let Shale read some Secrets")
+    grant.add_argument("namespace", metavar="NAMESPACE")
+    grant.add_argument("secrets", nargs="+", metavar="SECRET")
+    grant.add_argument(
+        "--to", dest="accounts", action="append", default=[], metavar="NAMESPACE/NAME", help="who may, repeatable"
+    )
 
 
 def _watching(commands: _Commands) -> None:
