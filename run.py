@@ -119,16 +119,26 @@ LINT = ("ruff check .", "ruff format --check .", "basedpyright", "lint-imports",
 FIX = ("ruff check --fix .", "ruff format .", "shale-blueprint write")
 
 
+DEFERRED = {"while starting": False, "told": False}
+"""Whether a program is just being started, so that nobody could end it yet; and whether we were told to end then."""
+
+
 def terminate(*_: object) -> None:
     """End as an exit, so that what was started is ended first."""
-    sys.exit(128 + signal.SIGTERM)
+    DEFERRED["told"] = True
+    if not DEFERRED["while starting"]:
+        sys.exit(128 + signal.SIGTERM)
 
 
 def run(command: str) -> int:
     """Run to the end and return the exit code; interrupted, let the program clean up after itself first."""
     name, *arguments = shlex.split(command)
+    DEFERRED["while starting"] = True
     child = subprocess.Popen([program(name), *arguments], cwd=ROOT)
     try:
+        DEFERRED["while starting"] = False
+        if DEFERRED["told"]:
+            terminate()
         return child.wait(CHECK_SECONDS)
     except (SystemExit, subprocess.TimeoutExpired):
         child.send_signal(signal.SIGINT)  # at KeyboardInterrupt the terminal has told it already
@@ -185,6 +195,7 @@ def main(arguments: list[str]) -> int:
         say((__doc__ or "").strip())
         return 0 if arguments in (["-h"], ["--help"]) else 2
     signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job is started with it ignored
     try:
         set_up()
         os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"

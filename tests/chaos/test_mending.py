@@ -101,6 +101,6 @@ async def test_of_two_versions_that_claim_one_tag_at_once_one_is_ready_and_the_o
     assert stalled is not None
     assert stalled.reason == "TagTaken"
     assert f"team-a/{winner}" in stalled.message
-    assert "choose another imageTag" in stalled.message
+    assert "make a version with another imageTag" in stalled.message
     assert await visitor.times(LayersPlanned, ends[loser].metadata.uid) == {}
     assert visitor.all_heard(PackLayer, ends[loser].metadata.uid) == []

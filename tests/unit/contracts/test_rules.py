@@ -58,12 +58,19 @@ def test_a_local_path(path):
 
 
 @pytest.mark.parametrize(
-    ("path", "word"), [("a", "absolute"), ("/a/..", "climb"), ("/../a", "climb"), ("/a/../b", "climb")]
+    ("path", "word"),
+    [("a", "absolute"), ("/a/..", "climb"), ("/../a", "climb"), ("/a/../b", "climb"), ("/a\nb", "control")],
 )
 def test_no_local_path(path, word):
     (said,) = broken({"storage": {"localStorage": {"path": path, "nodeName": "n"}}})
     assert said.startswith("storage.localStorage: ")
     assert word in said
+
+
+@pytest.mark.parametrize("node", ["No_de!", "-a", "a b"])
+def test_no_node(node):
+    (said,) = broken({"storage": {"localStorage": {"path": "/", "nodeName": node}}})
+    assert "name of a node" in said
 
 
 FROZEN = {

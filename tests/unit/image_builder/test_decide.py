@@ -18,7 +18,7 @@ from shale.contracts.facts import (
 from shale.contracts.jobs import PackLayer, ScanArtifact
 from shale.contracts.resources import ModelVersionSpec, Registry
 from shale.contracts.resources.modelversion import LocalStorage, SecretRef, Storage
-from shale.image_builder.decide import A_DAY, MAX_TRIES, WINDOW, decide
+from shale.image_builder.decide import A_DAY, ANOTHER_TAG, MAX_TRIES, WINDOW, decide
 from shale.image_builder.seen import Claimed, ClaimTag, Failed, PublishImage, Seen, Taken
 from shale.oci.limits import limits_of
 from shale.oci.plan import plan_layers
@@ -107,7 +107,7 @@ TABLE = {
         but(PROVIDED, spec=TAGGED, tag=Taken("v1", "is claimed by modelversion team-b/mv-9")),
         Refuse(
             "TagTaken",
-            f"{REPO}:v1 is claimed by modelversion team-b/mv-9: choose another imageTag, or leave it out",
+            f"{REPO}:v1 is claimed by modelversion team-b/mv-9: {ANOTHER_TAG}",
         ),
     ),
     "has the source listed": (CLAIMED, Do(Ask((ScanArtifact(ABOUT, "all~1", URI),)))),
@@ -122,7 +122,11 @@ TABLE = {
     # the plan
     "refuses an empty source": (
         but(CLAIMED, scan=Scanned(ABOUT, "all~1", (), ())),
-        Refuse("EmptySource", f"{URI} holds no files that include and exclude let through"),
+        Refuse(
+            "EmptySource",
+            f"{URI} holds no files that include and exclude let through: "
+            "put the weights there, or make a version with other globs",
+        ),
     ),
     "says the plan, and the tag that is claimed": (SCANNED, Do(Say((PLAN,)))),
     "plans what is only small": (
@@ -203,13 +207,13 @@ TABLE = {
     "publishes what was lost twice and is there now": (but(PLANNED, packed=ALL, lost={PARTS[0]: 2}), PUBLISH),
     "refuses when the tag turns out to be taken at the end": (
         but(PLANNED, packed=ALL, tag=Taken(TAG, "names other content already")),
-        Refuse("TagTaken", f"{REPO}:{TAG} names other content already: choose another imageTag for a new version"),
+        Refuse("TagTaken", f"{REPO}:{TAG} names other content already: {ANOTHER_TAG}"),
     ),
     "names the tag beside when that one is taken": (
         but(PLANNED, packed=ALL, tag=Taken(f"{TAG}-modelpack", "names other content already")),
         Refuse(
             "TagTaken",
-            f"{REPO}:{TAG}-modelpack names other content already: choose another imageTag for a new version",
+            f"{REPO}:{TAG}-modelpack names other content already: {ANOTHER_TAG}",
         ),
     ),
 }

@@ -189,3 +189,9 @@ def gnu_tar(verb: str, folder: Path, data: bytes) -> None:
 def read_by_gnu_tar(path: Path) -> list[str]:
     listed = subprocess.run(["tar", "-tvf", path], check=True, timeout=60, capture_output=True, text=True)
     return [f"{line.split()[5]} {line.split()[2]}" for line in listed.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("path", [".wh.config.json", "sub/.wh..wh..opq", ".wh.sub/x"])
+def test_a_name_that_would_delete_a_file_is_never_framed(path):
+    with pytest.raises(ValueError, match="would delete a file"):
+        list(tarball.frame([tarball.Entry(path)]))

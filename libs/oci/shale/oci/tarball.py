@@ -49,11 +49,18 @@ def frame(entries: Iterable[Entry], *, root: bool = False) -> Iterator[bytes | C
     if root:
         yield _header(PREFIX, b"5", 0o755) + _header(LINK, b"2", 0o777, link=PREFIX.rstrip("/"))
     for entry in entries:
+        if is_whiteout(entry.path):
+            raise ValueError(f"{entry.path!r} would delete a file where the layer is unpacked: no layer holds it")
         yield _head(entry)
         if entry.kind == "file" and entry.size:
             yield Content(entry.path, entry.size, entry.version)
             yield bytes(-entry.size % BLOCK)
     yield END
+
+
+def is_whiteout(path: str) -> bool:
+    """Return whether a layer may not hold this path: it would delete a file (image-spec, layer.md, "Whiteouts")."""
+    return any(part.startswith(".wh.") for part in path.split("/"))
 
 
 def size(entries: Iterable[Entry], *, root: bool = False) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from shale.contracts.artifact import File
 from shale.contracts.errors import Transient
 from shale.oci.small import LARGE
-from shale.oci.tarball import Entry
+from shale.oci.tarball import Entry, is_whiteout
 from shale.sources import beneath
 from shale.sources.globs import Globs
 from shale.sources.source import MAX_ENTRIES, MAX_LARGE, Scan, Unscannable
@@ -118,6 +118,9 @@ class Listing:
     def _check_name(self, path: str) -> None:
         if not _utf8(path):
             raise self._refused("BadName", path, "has a name that is not UTF-8: rename or exclude it")
+        if is_whiteout(path):
+            why = "has a name that deletes another file wherever the image is unpacked: rename or exclude it"
+            raise self._refused("BadName", path, why)
 
     def _failed(self, path: str, error: OSError) -> Exception:
         if error.errno in {errno.EACCES, errno.EPERM}:

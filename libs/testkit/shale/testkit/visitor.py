@@ -156,8 +156,15 @@ class Visitor:
     async def times(self, what: type[Any], uid: str) -> dict[str, int]:
         """Return how often each milestone of one class was told, purged ones too; by `<generation>[.<part>]`."""
         filters = f"shale.fact.*.*.*.{uid}.*.{word(what)}"
-        found = await self.left(streams.HISTORY, filters) | await self.left(streams.HISTORY, f"{filters}.>")
-        return {_short(subject): count for subject, count in found.items()}
+
+        async def found(stream: streams.Stream) -> dict[str, int]:
+            return await self.left(stream, filters) | await self.left(stream, f"{filters}.>")
+
+        async def caught_up() -> bool:
+            return (await found(streams.FACTS)).keys() <= (await found(streams.HISTORY)).keys()
+
+        await self.until("the history as new as the facts", caught_up)  # it follows them, seconds later after a restart
+        return {_short(subject): count for subject, count in (await found(streams.HISTORY)).items()}
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ WINDOW = 8
 """Parts of one object that are asked at a time, largest first: a 1 TB model starves nobody (events.md)."""
 MAX_TRIES = 3
 A_DAY = 86_400.0
+ANOTHER_TAG = "make a version with another imageTag, or without one"
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
@@ -47,9 +48,7 @@ def _prepare(seen: Seen) -> Decision:
     if seen.storage is None:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
-        return Refuse(
-            "TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag, or leave it out"
-        )
+        return _taken(seen, seen.tag)
     tags = candidates(seen.spec, seen.about.uid)
     if seen.tag is None and not seen.spec.dry_run:
         return Do(ClaimTag(tags))
@@ -59,7 +58,8 @@ def _prepare(seen: Seen) -> Decision:
             return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
         return Do(Ask((scan,)))
     if not seen.scan.files and not seen.scan.small:
-        return Refuse("EmptySource", f"{seen.storage.uri} holds no files that include and exclude let through")
+        cure = "put the weights there, or make a version with other globs"
+        return Refuse("EmptySource", f"{seen.storage.uri} holds no files that include and exclude let through: {cure}")
     plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.spec.image_repo))
     if isinstance(plan, Unplannable):
         return Refuse(plan.reason, plan.message)
@@ -70,9 +70,7 @@ def _prepare(seen: Seen) -> Decision:
 def _join(seen: Seen, plan: LayersPlanned) -> Decision:
     """From a plan to an image."""
     if isinstance(seen.tag, Taken):
-        return Refuse(
-            "TagTaken", f"{_image(seen, seen.tag.tag)} {seen.tag.by}: choose another imageTag for a new version"
-        )
+        return _taken(seen, seen.tag)
     if seen.spec.dry_run:
         return Done()
     if seen.missing:
@@ -117,5 +115,5 @@ def _largest(layer: Layer) -> tuple[int, str]:
     return -layer.size, layer.part
 
 
-def _image(seen: Seen, tag: str) -> str:
-    return f"{seen.spec.image_repo}:{tag}"
+def _taken(seen: Seen, tag: Taken) -> Refuse:
+    return Refuse("TagTaken", f"{seen.spec.image_repo}:{tag.tag} {tag.by}: {ANOTHER_TAG}")

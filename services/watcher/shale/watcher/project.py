@@ -39,11 +39,12 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
     if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told)):
         return before
     sums = _sums(told)
+    stall = next((said.reason for said in says if said.type == "Stalled"), "")  # seen in the table, where people look
     return msgspec.structs.replace(
         _image(told, before, keep=bool(told.gone)),
         observed_generation=told.about.generation,
         phase=phase,
-        progress=progress(sums.done, sums.total) if sums.total else "",
+        progress=stall or (progress(sums.done, sums.total) if sums.total else ""),
         bytes_total=sums.total,
         bytes_done=sums.done,
         bytes_new=sums.new,

@@ -21,6 +21,11 @@ class LocalStorage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("self.path.startsWith('/')", "localStorage.path must be absolute: begin it with '/'"),
         Rule("!self.path.matches('(^|/)[.][.](/|$)')", "localStorage.path must not climb: take the '..' out"),
+        Rule("!self.path.matches('[[:cntrl:]]')", "localStorage.path must hold no control characters"),
+        Rule(
+            "self.nodeName.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "localStorage.nodeName must be the name of a node: a-z, 0-9, '-' and '.'",
+        ),
     )
 
 
