@@ -270,6 +270,40 @@ def test_waiting_for_what_stalls_ends_at_once_and_says_the_cure(here: Here) -> N
     assert "/elsewhere/tiny" in done.stderr
 
 
+def test_several_objects_are_shown_awaited_and_deleted_at_once(here: Here) -> None:
+    here.built("one")
+    here.built("two")
+    both, space = ("mv/one", "mv/two"), ("-n", "team-a")
+    assert len(here.shale("get", *both, *space).stdout.splitlines()) == 3
+    assert len(json.loads(here.shale("get", "mv", *space, "one", "two", "-o", "json").stdout)["items"]) == 2
+    assert here.shale("wait", *both, *space).stdout.count(" is Ready") == 2
+    partly = here.shale("get", "mv/one", "mv/nobody", *space)
+    assert (partly.returncode, "one" in partly.stdout, "nobody" in partly.stderr) == (1, True, True)
+    done = here.shale("delete", "mv/nobody", *both, *space)
+    assert (done.returncode, done.stdout.count(" deleted\n")) == (1, 2)
+    assert "nobody is not there: it was not deleted" in done.stderr, done.stderr
+
+
+def test_what_get_prints_is_applied_again_and_again_without_harm(here: Here) -> None:
+    here.built("round")
+    get = ("get", "mv/round", "-n", "team-a", "-o", "yaml")
+    before = here.shale(*get).stdout
+    assert "shale.dev/model" in before
+    assert here.shale("apply", "-f", "-", stdin=before).returncode == 0
+    assert here.shale("apply", "-f", str(here.version("round"))).returncode == 0
+    first, last = (yaml.safe_load(text)["metadata"] for text in (before, here.shale(*get).stdout))
+    for field in ("annotations", "ownerReferences", "finalizers", "generation", "uid"):
+        assert first.get(field) == last.get(field)
+
+
+def test_events_and_a_watch_are_yaml_documents_when_asked_for(here: Here) -> None:
+    here.built("documents")
+    watched = here.shale("get", "mv/documents", "-n", "team-a", "-w", "--timeout", "1", "-o", "yaml")
+    assert [tree["metadata"]["name"] for tree in yaml.safe_load_all(watched.stdout)] == ["documents"]
+    told = list(yaml.safe_load_all(here.shale("events", "-n", "team-a", "-o", "yaml").stdout))
+    assert {"time", "source", "fact", "data"} == set(told[0])
+
+
 def test_waiting_has_an_end(here: Here) -> None:
     here.built("slow")
     done = here.shale("wait", "mv/slow", "-n", "team-a", "--for", "condition=Served", "--timeout", "0.5")
@@ -368,9 +402,16 @@ def test_nothing_outlives_an_installation_that_is_killed(tmp_path: Path) -> None
     assert wait_until(lambda: not any(alive(pid) for pid in pids(state)))
 
 
-def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param((), id="as a person starts it"),
+        pytest.param(("sh", "-c", 'trap "" INT; exec "$@"', "-"), id="as a background job, interrupts ignored"),
+    ],
+)
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, shell: tuple[str, ...]) -> None:
     here = Here(tmp_path)
-    command = [*SHALE, "up", "--port", str(any_port())]
+    command = [*shell, *SHALE, "up", "--port", str(any_port())]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=here.environ)
     state_file = tmp_path / "home" / "state.json"
     assert wait_until(state_file.exists)

@@ -1,6 +1,7 @@
 """Manifests from files, read as strictly as an API server does."""
 
 import io
+import os
 import sys
 
 import pytest
@@ -87,3 +88,15 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 def test_a_file_that_is_not_there_is_the_callers_mistake(tmp_path):
     with pytest.raises(CliError, match="is not there"):
         trees(str(tmp_path / "none.yaml"))
+
+
+def test_what_is_nested_beyond_reason_is_named(tmp_path):
+    path = write(tmp_path, "[" * 5000 + "]" * 5000)
+    with pytest.raises(CliError, match=r"it\.yaml is nested too deeply"):
+        documents.read([path])
+
+
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CliError, match="pipe is neither a regular file nor a folder"):
+        documents.read([str(tmp_path / "pipe")])

@@ -41,10 +41,10 @@ LINES = [
     (StorageReady(ABOUT, "file:///models/x"), "StorageReady  file:///models/x"),
     (
         Scanned(ABOUT, "all", (File("w", 1 << 30),), (Small("a", "b", 12, 1 << 20, "d"),)),
-        "Scanned  1 large files, 12 small",
+        "Scanned  1 large file, 12 small entries, 1Gi",
     ),
     (ScanRefused(ABOUT, "all", "EmptySource", "no files"), "ScanRefused  EmptySource: no files"),
-    (LayersPlanned(ABOUT, (Layer("0-a", "w", 1 << 20),), "v1"), "LayersPlanned  1 layers, 1Mi, tag v1"),
+    (LayersPlanned(ABOUT, (Layer("0-a", "w", 1 << 20),), "v1"), "LayersPlanned  1 layer, 1Mi, tag v1"),
     (LayerPacked(ABOUT, "1-a", PACKED), "LayerPacked  model.safetensors, 86.7Mi new"),
     (LayerPacked(ABOUT, "0-a", REUSED), "LayerPacked  small, 745Ki reused"),
     (LayerRefused(ABOUT, "0-a", "SourceChanged", "w moved"), "LayerRefused  SourceChanged: w moved"),

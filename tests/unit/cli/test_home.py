@@ -1,5 +1,7 @@
 """The folder of one local installation."""
 
+import os
+
 import msgspec
 import pytest
 
@@ -76,3 +78,18 @@ def test_the_home_is_the_environments_unless_it_is_said(monkeypatch, tmp_path):
     monkeypatch.delenv("SHALE_HOME")
     monkeypatch.chdir(tmp_path)
     assert Common().place.path == tmp_path / ".shale"
+
+
+def test_a_home_that_cannot_be_made_is_named_with_the_cure(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(CliError, match=r"file/home cannot be made .* --home or SHALE_HOME"),
+        Home(tmp_path / "file" / "home").owned(),
+    ):
+        pytest.fail("made")
+
+
+def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(home, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(CliError, match=r"home cannot be written to: .* --home or SHALE_HOME"), home.owned():
+        pytest.fail("owned")

@@ -190,3 +190,16 @@ async def test_a_service_that_ends_before_it_is_ready_is_told_with_its_last_word
     async with kept([program(tmp_path, "raise SystemExit('no settings')")], print) as held:
         with pytest.raises(CliError, match="it ended before it was ready: no settings"):
             await services.ready(held)
+
+
+def test_a_service_has_handed_over_before_it_would_be_killed():
+    assert services.draining() == {"SHALE_DRAIN_SECONDS": "2"}
+    assert 2 * services.DRAIN < process.GRACE
+
+
+def test_port_0_is_any_that_is_free():
+    assert 0 < server.choose_port(0) < 65536
+
+
+async def test_nobody_listens_at_a_name_that_none_can_be():
+    assert not await server.listens("a" * 70, 4222)

@@ -81,7 +81,16 @@ def test_an_interrupt_is_quiet(raising, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["nonsense"], ["get"], ["apply"], ["get", "mv", "-o", "xml"], ["wait", "mv/a", "--timeout", "-1"]]
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["get"],
+        ["apply"],
+        ["get", "mv", "-o", "xml"],
+        ["wait", "mv/a", "--timeout", "-1"],
+        ["up", "--port", "99999"],
+    ],
 )
 def test_a_mistake_of_the_callers_is_one_line_that_says_where_help_is(words, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -133,3 +142,34 @@ def test_help_documents_the_exit_codes(capsys):
     said = capsys.readouterr().out
     for code in Exit:
         assert str(int(code)) in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["get", "mv", "-n", "team-a", "mv-3"],
+        ["get", "-n", "team-a", "mv", "mv-3"],
+        ["get", "mv", "mv-3", "-n", "team-a"],
+        ["delete", "mv", "-n", "team-a", "mv-3"],
+        ["wait", "mv", "--namespace=team-a", "mv-3"],
+    ],
+    ids=" ".join,
+)
+def test_an_option_stands_anywhere_among_a_commands_words(words):
+    said = parser.build().parse_args(words)
+    assert (said.target, said.namespace) == (["mv", "mv-3"], "team-a")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999", "x"])
+def test_a_port_is_a_number_that_a_port_can_have(port, capsys):
+    with pytest.raises(SystemExit) as caught:
+        entry.main(["up", f"--port={port}"])
+    assert caught.value.code == Exit.USAGE
+    assert "from 0 to 65535" in capsys.readouterr().err
+
+
+def test_the_help_of_delete_says_what_cascade_does(capsys):
+    with pytest.raises(SystemExit):
+        entry.main(["delete", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "a moment after it (background, the default)" in said

@@ -1,8 +1,9 @@
 """What is printed."""
 
 import pytest
+import yaml
 
-from shale.cli.screen import Sheet, clean, document, note, say
+from shale.cli.screen import Sheet, clean, document, line, note, say
 
 
 def test_rows_that_come_later_stand_below_the_columns(capsys):
@@ -39,3 +40,11 @@ def test_a_document_keeps_its_order_and_its_letters(capsys):
     assert capsys.readouterr().out == "b: 1\na: ü\n"
     document({"b": 1, "a": "ü"}, "json")
     assert capsys.readouterr().out == '{\n  "b": 1,\n  "a": "ü"\n}\n'
+
+
+def test_one_of_many_is_a_line_of_json_or_a_yaml_document(capsys):
+    line({"a": 1})
+    assert capsys.readouterr().out == '{"a":1}\n'
+    for number in (1, 2):
+        line({"a": number, "b": ("x",)}, "yaml")
+    assert list(yaml.safe_load_all(capsys.readouterr().out)) == [{"a": 1, "b": ["x"]}, {"a": 2, "b": ["x"]}]

@@ -1,10 +1,14 @@
 """When a wait is over, and when it never will be."""
 
+import asyncio
+
 import pytest
 
-from shale.cli.commands.wait import Options, judge
+from shale.cli import door
+from shale.cli.commands.wait import Options, judge, until
 from shale.cli.exits import CliError, Exit
-from shale.contracts.resources import Model, ModelStatus
+from shale.cli.kinds import Target
+from shale.contracts.resources import KINDS, Model, ModelStatus
 from shale.contracts.resources.meta import Condition, Metadata
 
 
@@ -46,3 +50,21 @@ def test_a_wait_fails_at_once_when(obj, code, said):
 
 def test_a_condition_is_written_as_kubectl_writes_it_too():
     assert Options(["mv/a"], condition="condition=Ready").awaited == "Ready"
+
+
+@pytest.mark.parametrize(
+    ("deleted", "said"),
+    [("", "nobody deletes it: `shale delete` does"), ("2026-11-20T12:00:00Z", "waits for shale.dev/forget")],
+    ids=["nobody deletes it", "it is held"],
+)
+async def test_what_does_not_go_says_why(monkeypatch, deleted, said):
+    meta = Metadata(name="m", namespace="n", deletion_timestamp=deleted, finalizers=("shale.dev/forget",))
+
+    async def follow(*_):
+        yield Model(meta)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(door, "follow", follow)
+    with pytest.raises(CliError, match=r"model n/m is not gone after 0\.05 s") as caught:
+        await until(None, Target(KINDS["model"], "m"), "n", "delete", 0.05)
+    assert said in str(caught.value)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -37,7 +36,7 @@ class Common(msgspec.Struct, frozen=True):
 
 def nats_url(common: Common, environ: Mapping[str, str]) -> str:
     """Return which NATS to speak to: `--nats`, else SHALE_NATS_URL, else the one of `shale up`, else the usual one."""
-    if common.nats and urlsplit(common.nats).username is not None:
+    if "@" in common.nats:
         raise usage("--nats holds credentials, which every user of this machine can read: set SHALE_NATS_URL instead")
     state = None if common.nats or environ.get("SHALE_NATS_URL") else common.place.state()
     return common.nats or environ.get("SHALE_NATS_URL") or (state.nats_url if state else DEFAULT_NATS)

@@ -54,8 +54,10 @@ def read(paths: list[str]) -> list[Document]:
 
 
 def _files(path: str) -> list[str]:
-    if path == "-" or not Path(path).is_dir():
+    if path == "-" or not Path(path).exists() or Path(path).is_file():
         return [path]
+    if not Path(path).is_dir():  # to open a pipe is to wait for whoever writes into it
+        raise usage(f"{path} is neither a regular file nor a folder: give one of the two, or - for standard input")
     return [str(file) for file in sorted(Path(path).iterdir()) if file.suffix in _SUFFIXES and file.is_file()]
 
 
@@ -85,6 +87,8 @@ def _parse(path: str, text: str) -> Iterator[Document]:
         mark = error.problem_mark or error.context_mark
         at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise CliError(f"{name}{at}: {error.problem or error.context}: mend the YAML there") from error
+    except RecursionError as error:
+        raise CliError(f"{name} is nested too deeply: no manifest is; is it the right file?") from error
     except yaml.YAMLError as error:
         raise CliError(f"{name} is no YAML: {error}") from error
 

@@ -23,6 +23,12 @@ from shale.runtime.bus.connection import Bus, connected
 T = TypeVar("T")
 
 
+def interruptible() -> None:
+    """Take interrupts also where a script started us in the background: they are ignored there, by our children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end; SIGTERM ends it as an interrupt does, so that whatever it started is ended first."""
     return asyncio.run(_terminable(main))
@@ -50,12 +56,22 @@ async def bus(common: Common) -> AsyncGenerator[Bus]:
     """Connect to the NATS of these options. Raises CliError at once when nobody listens there."""
     logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
     url = nats_url(common, os.environ)
-    parts = urlsplit(url)
-    if not await listens(parts.hostname or "127.0.0.1", parts.port or USUAL_PORT):
-        where = f"{parts.hostname}:{parts.port or USUAL_PORT}"
+    address = _address(url)
+    if address is not None and not await listens(*address):
+        where = f"{address[0]}:{address[1]}"
         raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
     async with connected(url, "cli", fatal=False) as connection:
         yield connection
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Return host and port; None for what is no URL: `connected` says so."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or USUAL_PORT
+    except ValueError:
+        return None
+    return parts.hostname or "127.0.0.1", port
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact
         case Scanned():
             return _scanned(fact)
         case LayersPlanned(layers=layers, tag=tag):
-            return f"{len(layers)} layers, {amount(sum(layer.size for layer in layers))}, tag {tag}"
+            return f"{_many(len(layers), 'layer')}, {amount(sum(layer.size for layer in layers))}, tag {tag}"
         case LayerPacked(layer=layer):
             return _packed(layer)
         case LayerLost(digest=digest):
@@ -62,9 +62,14 @@ def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact
 
 
 def _scanned(fact: Scanned) -> str:
+    """Return `1 large file, 13 small entries, 1Gi`: a run counts its folders and links too, not only its files."""
     many = sum(run.count for run in fact.small)
     total = sum(file.size for file in fact.files) + sum(run.size for run in fact.small)
-    return f"{len(fact.files)} large files, {many} small ones, {amount(total)}"
+    return f"{_many(len(fact.files), 'large file')}, {_many(many, 'small entry', 'small entries')}, {amount(total)}"
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def _packed(layer: PackedLayer) -> str:

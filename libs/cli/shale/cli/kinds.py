@@ -33,6 +33,16 @@ def find(word: str) -> Kind:
     return kind
 
 
+def targets(words: Sequence[str], *, named: bool = False) -> list[Target]:
+    """Read what `target` reads, `KIND NAME NAME ...` and `KIND/NAME KIND/NAME ...`; each object once."""
+    if len(words) > 1 and "/" not in words[0] and not any("/" in name for name in words[1:]):
+        words = [f"{words[0]}/{name}" for name in words[1:]]
+    if len(words) > 1 and (alone := next((word for word in words if "/" not in word), "")):
+        raise usage(f"{alone!r} among several is not KIND/NAME: write KIND/NAME for each, or KIND NAME [NAME ...]")
+    found = [target([word], named=named) for word in words]
+    return list({str(one): one for one in found}.values())
+
+
 def target(words: Sequence[str], *, named: bool = False) -> Target:
     """Read `KIND`, `KIND NAME` or `KIND/NAME`; with `named` the name must be there. Raises CliError (usage)."""
     parts = [part for word in words for part in word.split("/", 1)]

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, Protocol
 from shale.cli.exits import HELP, Exit
 
 WAIT_SECONDS = 300.0
+MAX_PORT = 65535
 
 
 class _Parser(argparse.ArgumentParser):
@@ -14,6 +15,22 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(int(Exit.USAGE), f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+class _Command(_Parser):
+    """Takes its options also between its words: `get mv -n team-a mv-3`."""
+
+    _intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401 (its base's) # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the namespace and what is left; the intermixed parsing asks this same method for its two halves."""
+        if self._intermixed:
+            return super().parse_known_args(args, namespace)
+        self._intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._intermixed = False
 
 
 def build() -> argparse.ArgumentParser:
@@ -25,7 +42,7 @@ def build() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_common()],
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Command)
     for add in (_here, _objects, _permissions, _watching, _images):
         add(commands)
     return parser
@@ -66,7 +83,9 @@ def _here(commands: _Commands) -> None:
     demo.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds in all (default: 60)")
     demo.add_argument("--keep", action="store_true", help="leave its folder and say where it is")
     up = _command(commands, "up", "NATS and all services on this machine, until interrupted")
-    up.add_argument("--port", type=int, metavar="N", help="NATS's port (default: 4222, or a free one)")
+    up.add_argument(
+        "--port", type=_port, metavar="N", help="NATS's port, 0 for a free one (default: 4222, or a free one)"
+    )
     up.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
     _models(up)
     init = _command(commands, "init", "create or upgrade streams, buckets and consumers on NATS")
@@ -82,15 +101,21 @@ def _objects(commands: _Commands) -> None:
     apply.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
     _namespace(apply, "for objects that name none (default: default)")
     get = _command(commands, "get", "show objects")
-    _target(get)
+    _targets(get)
     get.add_argument("-A", "--all-namespaces", action="store_true")
     get.add_argument("-w", "--watch", action="store_true", help="go on with what changes")
     get.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="end a watch after so many seconds")
     _namespace(get)
     delete = _command(commands, "delete", "delete objects, and wait until they are gone")
-    _target(delete, optional=True)
+    _targets(delete, optional=True)
     delete.add_argument("-f", "--file", action="append", default=[], metavar="FILE|DIR|-", help="what it names")
-    delete.add_argument("--cascade", choices=("background", "foreground", "orphan"), default="background")
+    delete.add_argument(
+        "--cascade",
+        choices=("background", "foreground", "orphan"),
+        default="background",
+        help="what becomes of its dependents, a model's versions: they follow a moment after it (background, the "
+        "default), go before it does (foreground), or stay (orphan)",
+    )
     delete.add_argument("--wait", choices=("true", "false"), default="true", help="default: true")
     _timeout(delete)
     _namespace(delete)
@@ -110,7 +135,7 @@ def _permissions(commands: _Commands) -> None:
 
 def _watching(commands: _Commands) -> None:
     wait = _command(commands, "wait", "wait for a condition; ends at once when the object stalls")
-    _target(wait)
+    _targets(wait)
     wait.add_argument(
         "--for", dest="condition", default="Ready", metavar="CONDITION", help="or `delete`; default: Ready"
     )
@@ -132,8 +157,14 @@ def _images(commands: _Commands) -> None:
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")
 
 
-def _target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    parser.add_argument("target", nargs="*" if optional else "+", metavar="KIND[/NAME]", help="or KIND NAME")
+def _target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="+", metavar="KIND/NAME", help="or KIND NAME")
+
+
+def _targets(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument(
+        "target", nargs="*" if optional else "+", metavar="KIND/NAME", help="one or several; or KIND NAME [NAME ...]"
+    )
 
 
 def _namespace(parser: argparse.ArgumentParser, what: str = "(default: default)") -> None:
@@ -155,6 +186,12 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{count} is too few: at least 1")
     return count
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

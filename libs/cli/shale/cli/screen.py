@@ -63,9 +63,14 @@ def document(tree: Any, output: Output) -> None:  # noqa: ANN401 (any JSON value
         print(json.dumps(tree, indent=2, ensure_ascii=False))
 
 
-def line(tree: Any) -> None:  # noqa: ANN401 (any JSON value)
-    """Print plain data as one line of JSON, at once."""
-    print(msgspec.json.encode(tree).decode(), flush=True)
+def line(tree: Any, output: Output = "json") -> None:  # noqa: ANN401 (any JSON value)
+    """Print plain data, one of many, at once: a line of JSON, or a YAML document behind its `---`."""
+    if output == "yaml":
+        tree = msgspec.to_builtins(tree)
+        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, explicit_start=True)
+        print(text, end="", flush=True)
+    else:
+        print(msgspec.json.encode(tree).decode(), flush=True)
 
 
 def say(text: str) -> None:

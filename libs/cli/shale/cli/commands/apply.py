@@ -7,6 +7,7 @@ from shale.cli.common import Common
 from shale.cli.documents import Document, Tree
 from shale.cli.exits import CliError, Exit
 from shale.cli.kinds import DEFAULT_NAMESPACE
+from shale.cli.mine import users
 from shale.cli.screen import line, say
 from shale.contracts.resources import Object
 from shale.kube import manifests
@@ -54,7 +55,7 @@ async def _run(common: Common, options: Options, found: list[Document]) -> int:
 
 async def apply(resources: Resources, document: Document, namespace: str = "", *, dry_run: bool = False) -> Applied:
     """Apply one manifest; `namespace` is for one that names none. Raises CliError with the document's place."""
-    tree = _placed(document, namespace)
+    tree = users(_placed(document, namespace))
     said = manifests.read(tree)
     if isinstance(said, Invalid):
         raise CliError(f"{document.where}: {said.message}")
@@ -94,7 +95,7 @@ def _said(obj: Object) -> tuple[object, ...]:
 
 def _show(common: Common, applied: Applied, options: Options) -> None:
     if common.machine:
-        line(msgspec.to_builtins(applied))
+        line(msgspec.to_builtins(applied), common.output)
     else:
         dry = " (dry run)" if options.dry_run else ""
         say(f"{applied.kind} {applied.namespace}/{applied.name} {applied.result}{dry}")

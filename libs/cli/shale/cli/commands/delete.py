@@ -9,7 +9,7 @@ import msgspec
 from shale.cli import documents, door
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
-from shale.cli.kinds import DEFAULT_NAMESPACE, target
+from shale.cli.kinds import DEFAULT_NAMESPACE, targets
 from shale.cli.screen import line, say
 from shale.contracts.resources import Kind, Object
 from shale.kube import manifests
@@ -48,8 +48,8 @@ def run(common: Common, options: Options) -> int:
 
 def _doomed(options: Options) -> list[Doomed]:
     if options.target:
-        wanted = target(options.target, named=True)
-        return [Doomed(wanted.kind, options.namespace or DEFAULT_NAMESPACE, wanted.name)]
+        wanted = targets(options.target, named=True)
+        return [Doomed(one.kind, options.namespace or DEFAULT_NAMESPACE, one.name) for one in wanted]
     found: list[Doomed] = []
     for document in documents.read(options.file):
         said = manifests.read(document.tree, options.namespace or DEFAULT_NAMESPACE)
@@ -60,6 +60,8 @@ def _doomed(options: Options) -> list[Doomed]:
 
 
 async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
+    """Delete each, also after one that is not there."""
+    refused: list[str] = []
     async with door.resources(common) as resources:
         for one in doomed:
             try:
@@ -67,22 +69,32 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
                     said = await _delete(resources, one, options)
             except TimeoutError as error:
                 late = f"{one} is not gone after {options.timeout:g} s: {await _waits_for(resources, one)}"
-                raise CliError(late, Exit.TIMED_OUT) from error
-            if common.machine:
-                line({"kind": one.kind.word, "namespace": one.namespace, "name": one.name, "result": said})
+                raise CliError("; ".join([*refused, late]), Exit.TIMED_OUT) from error
+            if isinstance(said, str):
+                _show(common, one, said)
             else:
-                say(f"{one} {said}")
+                refused.append(f"{said.message}: it was not deleted")
+    if refused:
+        raise CliError("; ".join(refused))
     return Exit.OK
 
 
-async def _delete(resources: Resources, one: Doomed, options: Options) -> str:
+def _show(common: Common, one: Doomed, said: str) -> None:
+    if common.machine:
+        tree = {"kind": one.kind.word, "namespace": one.namespace, "name": one.name, "result": said}
+        line(tree, common.output)
+    else:
+        say(f"{one} {said}")
+
+
+async def _delete(resources: Resources, one: Doomed, options: Options) -> str | Missing | Conflict:
     match await resources.delete(one.kind, one.namespace, one.name, cascade=options.cascade):
         case Removed():
             return "deleted"
-        case Missing(message) if options.file:
-            return "was not there" if message else ""
-        case Missing(message) | Conflict(message):
-            raise CliError(f"{message}: nothing was deleted")
+        case Missing() if options.file:
+            return "was not there"
+        case Missing() | Conflict() as refused:
+            return refused
         case obj if options.wait == "true":
             await _gone(resources, one, obj)
             return "deleted"

@@ -52,6 +52,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 def run(common: Common, options: Options) -> int:
     """Show it; any mismatch is exit code 1, and whatever happens, all that was started is ended."""
+    door.interruptible()
     samples = _samples(options.samples)
     source = Path(options.weights) if options.weights else installed()
     board = Board(machine=common.machine)

@@ -55,6 +55,6 @@ async def _run(common: Common, options: Options, kind: str) -> int:
 def _show(common: Common, told: Told) -> None:
     if common.machine:
         fact = msgspec.to_builtins(told.fact)
-        line({"time": told.time, "source": told.source, "fact": word(type(told.fact)), "data": fact})
+        line({"time": told.time, "source": told.source, "fact": word(type(told.fact)), "data": fact}, common.output)
     else:
         say(f"{told.time}  {describe(told.fact)}")

@@ -8,13 +8,16 @@ import msgspec
 
 from shale.cli import door, rows, screen
 from shale.cli.common import Common
-from shale.cli.exits import CliError, Exit
-from shale.cli.kinds import DEFAULT_NAMESPACE, Target, target
+from shale.cli.exits import CliError, Exit, usage
+from shale.cli.kinds import DEFAULT_NAMESPACE, Target, targets
 from shale.cli.screen import Sheet, note
 from shale.contracts.resources import Object
 from shale.kube import manifests
 from shale.kube.resources import Missing, Resources
 from shale.kube.watch import Interrupted, Synced, changes
+
+Found = tuple[Target, tuple[Object, ...]]
+"""What was asked for, and what there is of it."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -34,17 +37,34 @@ class Options(msgspec.Struct, frozen=True):
 
 def run(common: Common, options: Options) -> int:
     """Show what there is."""
-    wanted = target(options.target)
+    wanted = targets(options.target)
+    if options.watch and len({one.kind.kind for one in wanted}) > 1:
+        raise usage("-w watches one kind at a time: start one `shale get -w` for each")
     return door.run(_run(common, options, wanted))
 
 
-async def _run(common: Common, options: Options, wanted: Target) -> int:
+async def _run(common: Common, options: Options, wanted: list[Target]) -> int:
     async with door.resources(common) as resources:
         if options.watch:
             return await _watch(common, options, wanted, resources)
-        found = await _find(options, wanted, resources)
-    _show(common, options, wanted, found)
+        found, missing = await _find_all(options, wanted, resources)
+    if found:
+        _show(common, options, found)
+    if missing:
+        raise CliError("; ".join(missing))
     return Exit.OK
+
+
+async def _find_all(options: Options, wanted: list[Target], resources: Resources) -> tuple[list[Found], list[str]]:
+    """Return what was found by target, and what is to be said of those that are not there."""
+    found: list[Found] = []
+    missing: list[str] = []
+    for one in wanted:
+        try:
+            found.append((one, await _find(options, one, resources)))
+        except CliError as error:
+            missing.append(str(error))
+    return found, missing
 
 
 async def _find(options: Options, wanted: Target, resources: Resources) -> tuple[Object, ...]:
@@ -65,12 +85,22 @@ def _missing(message: str) -> tuple[Object, ...]:
     raise CliError(message)
 
 
-def _show(common: Common, options: Options, wanted: Target, found: tuple[Object, ...]) -> None:
+def _show(common: Common, options: Options, found: list[Found]) -> None:
     if common.machine:
-        trees = [manifests.of(obj) for obj in found]
-        single = wanted.name and len(trees) == 1
+        trees = [manifests.of(obj) for _, objects in found for obj in objects]
+        single = len(targets(options.target)) == 1 and found[0][0].name and len(trees) == 1
         screen.document(trees[0] if single else {"apiVersion": "v1", "kind": "List", "items": trees}, common.output)
-    elif found:
+        return
+    tables: dict[str, Found] = {}
+    for wanted, objects in found:  # a table for each kind
+        kept = tables.get(wanted.kind.kind, (wanted, ()))
+        tables[wanted.kind.kind] = (kept[0], (*kept[1], *objects))
+    for wanted, objects in tables.values():
+        _tabulate(common, options, wanted, objects)
+
+
+def _tabulate(common: Common, options: Options, wanted: Target, found: tuple[Object, ...]) -> None:
+    if found:
         _table(common, options, wanted).show([_row(common, options, wanted, obj) for obj in found])
     else:
         where = f"in namespace {options.within}" if options.within else "in any namespace"
@@ -87,28 +117,28 @@ def _row(common: Common, options: Options, wanted: Target, obj: Object) -> tuple
     return rows.row(wanted.kind, manifests.of(obj), now, wide=wide, namespaces=namespaces)
 
 
-async def _watch(common: Common, options: Options, wanted: Target, resources: Resources) -> int:
+async def _watch(common: Common, options: Options, wanted: list[Target], resources: Resources) -> int:
     """Show each object, then each change, until interrupted or `timeout` has passed: that is how a watch ends."""
-    table = _table(common, options, wanted)
+    table, names = _table(common, options, wanted[0]), {one.name for one in wanted}
     try:
-        async with asyncio.timeout(options.timeout or None), aclosing(changes(resources, wanted.kind)) as told:
+        async with asyncio.timeout(options.timeout or None), aclosing(changes(resources, wanted[0].kind)) as told:
             async for change in told:
                 match change:
                     case Synced():
                         continue
                     case Interrupted(message, again_in):
                         note(f"{message}; looking again in {again_in:g} s")
-                    case _ if not _about(options, wanted, change.object):
+                    case _ if not _about(options, names, change.object):
                         continue
                     case _ if common.machine:
-                        screen.line(manifests.of(change.object))
+                        screen.line(manifests.of(change.object), common.output)
                     case _:
-                        table.show([_row(common, options, wanted, change.object)])
+                        table.show([_row(common, options, wanted[0], change.object)])
     except TimeoutError:
         return Exit.OK
     return Exit.OK
 
 
-def _about(options: Options, wanted: Target, obj: Object) -> bool:
+def _about(options: Options, names: set[str], obj: Object) -> bool:
     meta = obj.metadata
-    return options.within in {None, meta.namespace} and wanted.name in {"", meta.name}
+    return options.within in {None, meta.namespace} and bool(names & {"", meta.name})

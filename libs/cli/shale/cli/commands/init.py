@@ -20,7 +20,7 @@ def run(common: Common, options: Options) -> int:
     """Provision what the installed services need, and say what was made or changed."""
     made = door.run(_provision(common, options))
     if common.machine:
-        line({"made": made})
+        line({"made": made}, common.output)
     else:
         for one in made or ["all is there already"]:
             say(one)

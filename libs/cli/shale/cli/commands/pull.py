@@ -38,7 +38,7 @@ def run(common: Common, options: Options) -> int:
     root = registry_dir(common, os.environ)
     pulled = pull(root, options.image, Path(options.directory), force=options.force)
     if common.machine:
-        line(msgspec.to_builtins(pulled))
+        line(msgspec.to_builtins(pulled), common.output)
     else:
         say(f"{pulled.image} ({pulled.digest}): {pulled.files} files, {pulled.bytes} bytes, into {pulled.directory}")
     return Exit.OK

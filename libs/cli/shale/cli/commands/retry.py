@@ -31,7 +31,7 @@ def run(common: Common, options: Options) -> int:
     meta = version.metadata
     said = {"kind": wanted.kind.word, "namespace": meta.namespace, "name": meta.name, "attempt": version.spec.attempt}
     if common.machine:
-        line({**said, "generation": meta.generation})
+        line({**said, "generation": meta.generation}, common.output)
     else:
         say(f"{wanted.kind.word} {meta.namespace}/{meta.name} attempt {version.spec.attempt}")
     return Exit.OK

@@ -28,6 +28,7 @@ def run(common: Common, options: Options) -> int:
     """Keep everything up; an interrupt or SIGTERM ends all of it, and that is how it is meant to end."""
     readable = services.roots(options.models)
     plan = Plan(common.place, registry_dir(common, os.environ), options.port, options.workers, readable)
+    door.interruptible()
     door.run(_up(common, plan))
     return Exit.OK
 
@@ -45,7 +46,7 @@ async def _up(common: Common, plan: Plan) -> None:
 
 def _show(common: Common, state: State, seconds: float) -> None:
     if common.machine:
-        line(msgspec.to_builtins(state))
+        line(msgspec.to_builtins(state), common.output)
         return
     for one in state.processes:
         say(f"{one.name:<24} pid {one.pid}")

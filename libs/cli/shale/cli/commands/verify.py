@@ -43,7 +43,7 @@ def run(common: Common, options: Options) -> int:
     root = registry_dir(common, os.environ)
     found = verify(root, options.image, Path(options.directory) if options.directory else None)
     if common.machine:
-        line(msgspec.to_builtins(found))
+        line(msgspec.to_builtins(found), common.output)
         return Exit.FAILED if found.complaints else Exit.OK
     for complaint in found.complaints:
         note(complaint)

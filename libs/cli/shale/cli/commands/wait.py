@@ -1,4 +1,4 @@
-"""`shale wait`: until an object is as it should be; at once, non-zero, when it cannot become so by itself."""
+"""`shale wait`: until objects are as it should be; at once, non-zero, when one cannot become so by itself."""
 
 import asyncio
 from contextlib import aclosing
@@ -8,7 +8,7 @@ import msgspec
 from shale.cli import door
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit
-from shale.cli.kinds import DEFAULT_NAMESPACE, Target, target
+from shale.cli.kinds import DEFAULT_NAMESPACE, Target, targets
 from shale.cli.screen import line, say
 from shale.contracts.resources import Object
 from shale.contracts.resources.meta import Condition
@@ -34,21 +34,31 @@ class Options(msgspec.Struct, frozen=True):
 
 def run(common: Common, options: Options) -> int:
     """Wait. Exit code 3 after `timeout`, 4 on Stalled."""
-    wanted = target(options.target, named=True)
-    namespace = options.namespace or DEFAULT_NAMESPACE
-    obj = door.run(_run(common, options, wanted, namespace))
-    what = f"{wanted.kind.word} {namespace}/{wanted.name}"
-    if common.machine:
-        line(manifests.of(obj) if obj else {"deleted": what})
-    else:
-        found = condition(obj, options.awaited) if obj else None
-        say(f"{what} is {options.awaited}: {found.message}" if found else f"{what} is gone")
+    door.run(_run(common, options, targets(options.target, named=True)))
     return Exit.OK
 
 
-async def _run(common: Common, options: Options, wanted: Target, namespace: str) -> Object | None:
+async def _run(common: Common, options: Options, wanted: list[Target]) -> None:
+    """Wait for all at the same time; the first one that fails ends the others."""
     async with door.resources(common) as resources:
-        return await until(resources, wanted, namespace, options.awaited, options.timeout)
+        waits = [asyncio.ensure_future(_one(common, options, resources, one)) for one in wanted]
+        try:
+            await asyncio.gather(*waits)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _one(common: Common, options: Options, resources: Resources, wanted: Target) -> None:
+    namespace = options.namespace or DEFAULT_NAMESPACE
+    obj = await until(resources, wanted, namespace, options.awaited, options.timeout)
+    what = f"{wanted.kind.word} {namespace}/{wanted.name}"
+    if common.machine:
+        line(manifests.of(obj) if obj else {"deleted": what}, common.output)
+    else:
+        found = condition(obj, options.awaited) if obj else None
+        say(f"{what} is {options.awaited}: {found.message}" if found else f"{what} is gone")
 
 
 async def until(resources: Resources, wanted: Target, namespace: str, awaited: str, timeout: float) -> Object | None:  # noqa: ASYNC109 (the user's)
@@ -64,7 +74,8 @@ async def until(resources: Resources, wanted: Target, namespace: str, awaited: s
                     return obj
                 last[:] = [obj] if obj else []
     except TimeoutError as error:
-        what = f"{wanted.kind.word} {namespace}/{wanted.name} is not {awaited} after {timeout:g} s"
+        state = "gone" if awaited == DELETE else awaited
+        what = f"{wanted.kind.word} {namespace}/{wanted.name} is not {state} after {timeout:g} s"
         raise CliError(f"{what}: {_why(last, awaited)}", Exit.TIMED_OUT) from error
     raise CliError(f"the watch of {wanted} ended: wait again")
 
@@ -99,11 +110,16 @@ def condition(obj: Object, awaited: str) -> Condition | None:
 def _why(last: list[Object], awaited: str) -> str:
     if not last:
         return "it was not seen"
+    if awaited == DELETE:
+        return _why_there(last[0])
     ready = condition(last[0], "Ready")
     if ready is None:
         return "nobody wrote its status yet; are the services running? (`shale up`)"
-    return (
-        f"{ready.reason}: {ready.message}"
-        if awaited != DELETE
-        else f"it holds {', '.join(last[0].metadata.finalizers)}"
-    )
+    return f"{ready.reason}: {ready.message}"
+
+
+def _why_there(obj: Object) -> str:
+    if not obj.metadata.deletion_timestamp:
+        return "nobody deletes it: `shale delete` does"
+    holds = ", ".join(obj.metadata.finalizers) or "its dependents"
+    return f"it is being deleted and waits for {holds}; are the services running? (`shale up`)"

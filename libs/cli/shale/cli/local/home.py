@@ -73,8 +73,8 @@ class Home(msgspec.Struct, frozen=True):
 
         The kernel frees the lock of an owner that is killed.
         """
-        for folder in (self.store, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.store, self.logs):
+            _make(folder)
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             if not disk.try_lock(fd):
@@ -85,3 +85,14 @@ class Home(msgspec.Struct, frozen=True):
                 self.state_file.unlink(missing_ok=True)
         finally:
             os.close(fd)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that can be written to. Raises CliError."""
+    cure = "give a folder that you may write to by --home or SHALE_HOME"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CliError(f"{folder} cannot be made ({error.strerror}): {cure}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CliError(f"{folder} cannot be written to: {cure}")

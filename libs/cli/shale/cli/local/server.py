@@ -35,7 +35,9 @@ def binary() -> str:
 
 
 def choose_port(wanted: int | None) -> int:
-    """Return the port asked for (CliError when it is taken), else the usual one, else any that is free."""
+    """Return the port asked for (CliError when it is taken; any for 0), else the usual one, else any that is free."""
+    if wanted == 0:
+        return any_port()
     if wanted is not None:
         if not _free(wanted):
             raise CliError(f"port {wanted} of {HOST} is taken: give another --port, or none to have a free one chosen")
@@ -64,7 +66,7 @@ async def listens(host: str, port: int) -> bool:
     """Say whether anybody accepts connections there."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 2)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, UnicodeError):  # the last one: a name that none can be
         return False
     writer.close()
     return True

@@ -15,6 +15,9 @@ from shale.runtime.settings import PREFIX
 WITHIN = 30.0
 """Seconds in which all services must be ready; they take about one on an idle machine."""
 
+DRAIN = 2.0
+"""Seconds that a service gives its work to end, and again to stop: twice this, and its goodbye, is less than GRACE."""
+
 _PER_PROCESS = frozenset({f"{PREFIX}INSTANCE", f"{PREFIX}HEALTH_PORT"})
 """Settings that no two processes may share."""
 
@@ -22,6 +25,11 @@ _PER_PROCESS = frozenset({f"{PREFIX}INSTANCE", f"{PREFIX}HEALTH_PORT"})
 def environ(told: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a service: `given` without what no two processes may share, and what it is `told`."""
     return {**{key: value for key, value in given.items() if key not in _PER_PROCESS}, **told}
+
+
+def draining() -> dict[str, str]:
+    """Return the setting by which a service has handed its work over before it would be killed."""
+    return {f"{PREFIX}DRAIN_SECONDS": f"{DRAIN:g}"}
 
 
 def told(nats_url: str, registry: Path, readable: str) -> dict[str, str]:

@@ -50,7 +50,8 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
             await server.answers(url, port, nats.program.log)
             async with connected(url, "up", fatal=False) as bus:
                 await provision(bus, [card for cards in installed().values() for card in cards], most=MOST)
-            environ = services.environ(services.told(url, plan.registry, plan.roots), os.environ)
+            told = services.told(url, plan.registry, plan.roots) | services.draining()
+            environ = services.environ(told, os.environ)
             async with kept(services.programs(home, _names(plan.workers), environ), say, changed) as started_services:
                 held.extend(started_services)
                 changed()

@@ -124,6 +124,9 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
                 reconnected_cb=on_reconnected,
                 closed_cb=on_closed,
             )
+    except ValueError as error:  # its text may repeat a part of the URL
+        what = "no URL of a server; write nats://HOST:PORT in SHALE_NATS_URL"
+        raise Transient(f"NATS at {_place(url)} does not answer: that is {what}") from error
     except (OSError, TimeoutError, nats.errors.Error) as error:
         why = str(error) or type(error).__name__
         raise Transient(
@@ -138,9 +141,10 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
 
 
 def _place(url: str) -> str:
-    """Return the URL without the credentials that it may carry."""
-    scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    """Return the URL without the credentials that it may carry; of several with credentials, the last one."""
+    scheme, separator, _ = url.partition("://")
+    _, credentials, host = url.rpartition("@")
+    return f"{scheme}{separator}{host}" if credentials and separator and "@" not in scheme else host
 
 
 async def _close(client: Client) -> None:
