@@ -10,6 +10,8 @@ from shale.cli.exits import CliError, Exit
 from shale.cli.kinds import Target
 from shale.contracts.resources import KINDS, Model, ModelStatus
 from shale.contracts.resources.meta import Condition, Metadata
+from shale.kube.embedded import EmbeddedResources
+from shale.testkit.bucket import MemoryBucket
 
 
 def model(*conditions, generation=2):
@@ -66,5 +68,5 @@ async def test_what_does_not_go_says_why(monkeypatch, deleted, said):
 
     monkeypatch.setattr(door, "follow", follow)
     with pytest.raises(CliError, match=r"model n/m is not gone after 0\.05 s") as caught:
-        await until(None, Target(KINDS["model"], "m"), "n", "delete", 0.05)
+        await until(EmbeddedResources(MemoryBucket()), Target(KINDS["model"], "m"), "n", "delete", 0.05)
     assert said in str(caught.value)

@@ -111,8 +111,8 @@ def test_labels_are_text():
 
 def test_a_status_is_judged_by_its_own_schema():
     assert validation.status_complaints(VERSION, {"phase": "Packing"}) == []
-    (said,) = validation.status_complaints(VERSION, {"phase": "Cooking"})
-    assert said.startswith("status.phase must be one of Deleting, Failed")
+    (said,) = validation.status_complaints(VERSION, {"phase": 7})
+    assert said.startswith("status.phase must be a string")
 
 
 def test_who_only_reads_imports_no_engine():

@@ -3,11 +3,10 @@
 Nouns of the facts and jobs of the road.
 """
 
-from typing import Literal
-
 import msgspec
 
-Role = Literal["small", "weight"]
+Role = str
+"""`small` or `weight`; an open set, as in every fact: an older reader must decode a newer word."""
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):

@@ -14,7 +14,7 @@ import msgspec
 from shale.contracts.facts import Declared, Fact, Progressed
 from shale.contracts.jobs import JOBS, Job
 from shale.contracts.resources import KINDS
-from shale.contracts.subjects import WORDS, word
+from shale.contracts.subjects import WORDS, of_fact, of_job, word
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 900 * 1024
@@ -107,6 +107,20 @@ def unwrap(encoded: bytes) -> tuple[Envelope, Message | None]:
 
     Raises msgspec.DecodeError, msgspec.ValidationError (a ValueError) when it cannot be decoded.
     """
-    envelope = msgspec.json.decode(encoded, type=Envelope)
-    struct = _struct(envelope.type)
-    return envelope, None if struct is None else msgspec.json.decode(envelope.data, type=struct)
+    try:
+        envelope = msgspec.json.decode(encoded, type=Envelope)
+        struct = _struct(envelope.type)
+        return envelope, None if struct is None else msgspec.json.decode(envelope.data, type=struct)
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+
+
+def unwrap_from(subject: str, encoded: bytes) -> tuple[Envelope, Message | None]:
+    """Return what `unwrap` does, of a message that lies on `subject`.
+
+    Raises ValueError also when it says to be about another object, generation or part than its subject.
+    """
+    envelope, message = unwrap(encoded)
+    if message is not None and subject != (of_job(message) if isinstance(message, Job) else of_fact(message)):
+        raise ValueError(f"it says to be {envelope.id}, on the subject {subject}")
+    return envelope, message

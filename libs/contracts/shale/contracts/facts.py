@@ -5,7 +5,7 @@ writer. The subject is made from `about`, the class's name and `part` (see `subj
 fact.
 """
 
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Generic, TypeVar, get_args
 
 import msgspec
 
@@ -152,7 +152,8 @@ class ImageBuilt(msgspec.Struct, frozen=True, rename="camel"):
     layers: tuple[PackedLayer, ...]
 
 
-State = Literal["Working", "Waiting", "Stalled", "Retrying"]
+State = str
+"""`Working`, `Waiting`, `Stalled` or `Retrying`; an open set."""
 
 
 class Progressed(msgspec.Struct, frozen=True, rename="camel"):

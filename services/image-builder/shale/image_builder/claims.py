@@ -4,7 +4,7 @@ Registries have no compare-and-set on tags, a bucket has (spike-findings A7).
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -60,13 +60,23 @@ class Claim(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     wrote: tuple[str, ...] = ()
+    generation: int = 0
+    """The newest generation of its owner that moved the tags: an older one that slept must not move them back."""
+
+
+async def _never(uid: str) -> bool:
+    del uid
+    return False
 
 
 class Claims:
-    """The durable claims of all tags, one key per repository and tag."""
+    """The durable claims of all tags, one key per repository and tag.
 
-    def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
+    `is_gone` tells whether a uid is over: a claim that a process made after its object's release was done is free.
+    """
+
+    def __init__(self, bucket: Bucket, is_gone: Callable[[str], Awaitable[bool]] = _never) -> None:
+        self.bucket, self.is_gone = bucket, is_gone
 
     async def find(self, repo: str, tag: str) -> tuple[Claim | None, int]:
         """Return the claim on a tag and its revision."""
@@ -79,23 +89,29 @@ class Claims:
         for _ in range(TRIES):
             if await self.bucket.create(_key(repo, tag), msgspec.json.encode(mine)) is not None:
                 return mine
-            found, _ = await self.find(repo, tag)
-            if found is not None:
+            found, revision = await self.find(repo, tag)
+            if found is not None and (found.uid == about.uid or not await self.is_gone(found.uid)):
                 return found
+            if found is not None:
+                await self.bucket.delete(_key(repo, tag), revision)
         raise _contested(repo, tag)
 
-    async def will_write(self, repo: str, tag: str, uid: str, digests: Iterable[str]) -> bool:
+    async def will_write(self, repo: str, tag: str, about: About, digests: Iterable[str]) -> bool:
         """Note what the tags name and are about to name, so that after a crash their own writer may move them.
 
-        False when the claim is not ours. Raises Transient when too many write to it at once.
+        False when the claim is not ours. Raises Transient when a newer generation moved the tags, or when too many
+        write to the claim at once.
         """
         wanted = tuple(sorted(set(digests)))
         for _ in range(TRIES):
             found, revision = await self.find(repo, tag)
-            if found is None or found.uid != uid:
+            if found is None or found.uid != about.uid:
                 return False
-            noted = msgspec.json.encode(msgspec.structs.replace(found, wrote=wanted))
-            if found.wrote == wanted or await self.bucket.update(_key(repo, tag), noted, revision) is not None:
+            if found.generation > about.generation:
+                raise Transient(f"generation {found.generation} of {about.namespace}/{about.name} moved {repo}:{tag}")
+            now = msgspec.structs.replace(found, wrote=wanted, generation=about.generation)
+            noted = msgspec.json.encode(now)
+            if found == now or await self.bucket.update(_key(repo, tag), noted, revision) is not None:
                 return True
         raise _contested(repo, tag)
 

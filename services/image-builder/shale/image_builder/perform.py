@@ -49,9 +49,10 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     for tag, digest in there.items():
         if digest not in {wanted[tag], *mine}:
             return msgspec.structs.replace(seen, tag=Taken(tag, "names other content already"))
-    if not await claims.will_write(repo, effect.tag, uid, (*there.values(), *wanted.values())):
-        return _taken(seen, effect, "was claimed by another meanwhile")
     await asyncio.to_thread(_push, registry, repo, image)
+    if not await claims.will_write(repo, effect.tag, seen.about, (*there.values(), *wanted.values())):
+        return _taken(seen, effect, "was claimed by another meanwhile")
+    await asyncio.to_thread(_tag, registry, repo, image)
     return msgspec.structs.replace(seen, image=_built(seen, effect, image))
 
 
@@ -66,12 +67,16 @@ def _missing(registry: Registry, repo: str, effect: PublishImage) -> tuple[str, 
 
 
 def _push(registry: Registry, repo: str, image: Image) -> None:
-    """Push blobs, manifests, tags: whoever sees the tag finds everything behind it."""
+    """Push blobs and manifests by digest: whoever sees the tag finds everything behind it."""
     for blob in image.blobs:
         if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
             raise Transient(f"the registry took {pushed.found} for {pushed.expected}")
     for document in image.manifests:
         _put(registry, repo, document)
+
+
+def _tag(registry: Registry, repo: str, image: Image) -> None:
+    """Let the tags name the image: the last step, and the shortest that a pause may fall into."""
     documents = {document.descriptor.digest: document for document in image.manifests}
     for tag, named in image.tags:
         _put(registry, repo, documents[named.digest], tag)

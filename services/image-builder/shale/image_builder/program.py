@@ -14,4 +14,6 @@ from shale.runtime.settings import read
 def build(doors: Doors) -> Program:
     """Return the program."""
     settings = read(ImageBuilderSettings, doors.environ)
-    return Program((ImageBuilder(Claims(doors.bucket(CLAIM.name)), Layout(Path(settings.layout_dir))),))
+    return Program(
+        (ImageBuilder(Claims(doors.bucket(CLAIM.name), doors.census.gone), Layout(Path(settings.layout_dir))),)
+    )

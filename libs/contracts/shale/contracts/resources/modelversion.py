@@ -140,7 +140,8 @@ class ModelVersionStatus(msgspec.Struct, frozen=True, rename="camel", omit_defau
     """What is; bytes are counted over the blobs that the image needs."""
 
     observed_generation: int = 0
-    phase: Phase | Literal[""] = ""
+    phase: str = ""
+    """One of `Phase`; an open set where it travels (`Declared.known`)."""
     progress: str = ""
     bytes_total: int = 0
     bytes_done: int = 0

@@ -8,6 +8,7 @@ from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared
 from shale.runtime.bus.connection import Bus
+from shale.runtime.bus.levels import read
 
 log = logging.getLogger("shale.bus")
 
@@ -17,6 +18,11 @@ class JetCensus:
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
+
+    async def gone(self, uid: str) -> bool:
+        """Return whether a uid is over, as far back as that is remembered. Raises Transient."""
+        level = await read(self.bus, streams.FACTS.name, (subjects.of_gone(uid),))
+        return any(said.is_gone for said in level.said)
 
     async def declared(self, kind: str) -> Iterable[About]:
         """Return whoever has a `Declared` of this kind, the newest generation each. Raises Transient."""

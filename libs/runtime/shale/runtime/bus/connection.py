@@ -23,7 +23,7 @@ FENCE_SUBJECT = f"{FENCE}-Subject"
 TTL = "Nats-TTL"
 
 WRONG_LAST_SEQUENCE = 10071
-SUBJECT_IS_FULL = 10077
+STORE_FAILED = 10077
 
 log = logging.getLogger("shale.bus")
 
@@ -62,7 +62,7 @@ class Bus:
         try:
             ack = await self.stream.publish(subject, payload, timeout=TIMEOUT, headers=headers)
         except js_errors.APIError as error:
-            if error.err_code in {WRONG_LAST_SEQUENCE, SUBJECT_IS_FULL}:
+            if _is_refusal(error):
                 return None
             raise Transient(f"publishing {subject}: {error}") from error
         except (TimeoutError, nats.errors.Error) as error:
@@ -138,6 +138,13 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
     finally:
         closing.set()
         await _close(client)
+
+
+def _is_refusal(error: js_errors.APIError) -> bool:
+    """Whether the fence or the limit per subject refused: 10077 is any failure of the store, a full one too."""
+    if error.err_code == STORE_FAILED:
+        return (error.description or "").startswith("maximum messages per subject")
+    return error.err_code == WRONG_LAST_SEQUENCE
 
 
 def _place(url: str) -> str:

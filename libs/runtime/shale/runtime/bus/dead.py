@@ -46,6 +46,8 @@ async def _refuse(bus: Bus, plane: Plane, subject: str, service: str, why: str) 
         word, part = subjects.asked(subject)
     except subjects.SubjectError:
         return  # nobody of ours asked there
+    if not subjects.PART.fullmatch(part):
+        return
     wishes = await read(bus, FACTS.name, (subjects.wish(subject),))
     message = f"{word} {part} cannot be decoded by {service}: {why}. Update {service}, then `shale retry` it"
     for kind in (job for job in jobs.JOBS if subjects.word(job) == word):

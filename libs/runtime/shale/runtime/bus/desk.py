@@ -84,6 +84,8 @@ class Desk:
             await bury_undecodable(self.bus, self.plane, message, self.service.card.name, why)
         except Transient as error:
             log.warning("not buried; it comes again", extra={"subject": message.subject, "error": str(error)})
+        except Exception:  # a stranger's message must not end the process, at every start again
+            log.exception("not buried; it comes again", extra={"subject": message.subject})
 
     def _pump(self) -> None:
         free = self.service.card.concurrency - len(self.busy)
@@ -107,6 +109,8 @@ class Desk:
             log.warning("not settled; it comes again", extra={"key": key, "error": str(error)})
         except nats.errors.Error as error:
             log.warning("not answered; it comes again", extra={"key": key, "error": f"{type(error).__name__} {error}"})
+        except Exception:
+            log.exception("not answered; it comes again", extra={"key": key})
         finally:
             del self.busy[key]
             await case.work.leave()
@@ -129,15 +133,21 @@ class Desk:
                 await last.ack()
 
     async def beat(self) -> None:
-        """Keep every message ours, and tell how far the work is; runs as long as the desk does."""
-        clock, every = asyncio.get_running_loop().time, self.ack_wait / 3
-        kept = clock()
+        """Keep every message ours, and tell how far the work is; runs as long as the desk does.
+
+        Side by side: a reading that nobody takes must not keep a heartbeat waiting.
+        """
+        await asyncio.gather(self._keep_all(), self._pulse_all())
+
+    async def _keep_all(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, every))
-            if clock() - kept >= every:
-                kept = clock()
-                for letter in self.letters:
-                    await self._keep(letter.message)
+            await asyncio.sleep(self.ack_wait / 3)
+            for letter in self.letters:
+                await self._keep(letter.message)
+
+    async def _pulse_all(self) -> None:
+        while True:
+            await asyncio.sleep(min(1.0, self.ack_wait / 3))
             await asyncio.gather(*(self._pulse(case) for case in self.busy.values()))
 
     async def _keep(self, message: Msg) -> None:

@@ -126,8 +126,9 @@ class JetPlane:
         if before is None:
             return [f"{prefix}.>"]
         depth = prefix.count(".") + 1
-        there = {int(subject.split(".")[depth]) for subject in await self._info(stream, f"{prefix}.>")}
-        return [f"{prefix}.{generation}.>" for generation in sorted(there) if 0 < generation < before]
+        there = {subject.split(".")[depth] for subject in await self._info(stream, f"{prefix}.>")}
+        generations = sorted(int(generation) for generation in there if generation.isdecimal())
+        return [f"{prefix}.{generation}.>" for generation in generations if 0 < generation < before]
 
     async def _purge(self, stream: str, chosen: str) -> None:
         answer = await self.bus.api(f"STREAM.PURGE.{stream}", {"filter": chosen})

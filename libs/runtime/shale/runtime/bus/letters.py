@@ -7,7 +7,7 @@ from nats.aio.msg import Msg
 
 from shale.contracts import streams
 from shale.contracts.about import About
-from shale.contracts.envelope import unwrap
+from shale.contracts.envelope import unwrap_from
 from shale.contracts.jobs import JOBS
 from shale.runtime.service import Trigger, Woken
 
@@ -31,7 +31,7 @@ def read(message: Msg) -> Letter | None:
     stream = message.metadata.stream
     if stream == streams.TICKS.name:
         return Letter(message, Woken(msgspec.json.decode(message.data, type=About)))
-    envelope, decoded = unwrap(message.data)
+    envelope, decoded = unwrap_from(message.subject, message.data)
     if stream == streams.JOBS.name:
         if not isinstance(decoded, JOBS):
             raise ValueError(f"{message.subject} holds no job known here")

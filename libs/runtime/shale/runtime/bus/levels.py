@@ -11,7 +11,7 @@ import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 
-from shale.contracts.envelope import unwrap
+from shale.contracts.envelope import unwrap, unwrap_from
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Fact, Progressed
 from shale.runtime.bus.connection import TIMEOUT, Bus, heed_cancel
@@ -62,7 +62,7 @@ async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
 
 def _decode(message: Msg, headers: dict[str, str]) -> Said | None:
     try:
-        envelope, fact = unwrap(message.data)
+        envelope, fact = unwrap_from(headers.get("Nats-Subject", ""), message.data)
     except ValueError as error:
         log.warning("undecodable", extra={"subject": headers.get("Nats-Subject"), "error": str(error)})
         return None
