@@ -58,7 +58,7 @@ def _from(repo: Repository, digest: str, offset: int, end: int) -> Generator[byt
     headers = {"Range": f"bytes={offset}-"} if offset else {}
     with repo.client.open(Request("GET", repo.url(f"blobs/{digest}"), headers), repo.pulling) as response:
         at = _start(repo, response)
-        if at > offset:
+        if at > offset or response.length not in {None, end - at}:
             raise Lost(f"{repo.client.host} answers another range than it was asked for")
         for block in response.blocks():
             if wanted := block[max(offset - at, 0) : max(end - at, 0)]:

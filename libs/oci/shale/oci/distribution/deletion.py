@@ -25,14 +25,20 @@ def unsupported(repo: Repository) -> Unsupported:
 
 
 def delete(repo: Repository, digest: str) -> bool | Unsupported:
-    """See `Registry.delete`; what it refers to lists it no more."""
+    """See `Registry.delete`; what it refers to lists it no more.
+
+    Blobs first: asked for a layer as a manifest, docker-registry 2.8 reads it whole and answers 500.
+    """
     if not repo.profile.deletes:
         return unsupported(repo)
+    deleted = blobs.size(repo, digest) is not None and _blob(repo, digest)
+    if isinstance(deleted, Unsupported) or (deleted and manifests.describe(repo, digest) is None):
+        return deleted
     subject = _subject(repo, digest)
-    deleted = manifest(repo, digest)
-    if deleted is True and subject:
+    found = manifest(repo, digest)
+    if found is True and subject:
         referrers.remove(repo, subject, digest)
-    return deleted or _blob(repo, digest)
+    return found or deleted
 
 
 def manifest(repo: Repository, digest: str) -> bool | Unsupported:
@@ -50,9 +56,9 @@ def _blob(repo: Repository, digest: str) -> bool | Unsupported:
     answer = repo.client.call(Request("DELETE", repo.url(f"blobs/{digest}")), repo.deleting)
     if answer.ok or answer.status == GONE:
         return answer.ok
-    if not declines(answer):
-        raise repo.surprise(f"delete {digest}", answer)
-    return unsupported(repo) if blobs.size(repo, digest) is not None else False
+    if declines(answer):
+        return unsupported(repo)
+    raise repo.surprise(f"delete {digest}", answer)
 
 
 def _subject(repo: Repository, digest: str) -> str | None:

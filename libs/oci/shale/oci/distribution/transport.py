@@ -88,10 +88,16 @@ class Response:
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
 
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body has, where that is said."""
+        text = self.headers.get("Content-Length", "")
+        return int(text) if text.isdecimal() else None
+
     def blocks(self) -> Generator[bytes]:
-        """Yield the body in blocks of at most `BLOCK`. Raises Lost when it ends too soon."""
+        """Yield the body as it comes, in blocks of at most `BLOCK`. Raises Lost when it ends too soon."""
         with _foreign(self.url):
-            while block := self._raw.read(BLOCK, decode_content=False):
+            while block := self._raw.read1(BLOCK, decode_content=False):
                 yield block
             self._raw.release_conn()
 
