@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put skopeo, umoci and docker-registry into .tools/bin from the Debian archive: unpacked there, never installed into the system.
+"""Put skopeo, umoci and docker-registry into .tools/bin from the Debian archive: unpacked there, never installed.
 
 Best effort: exit 0 when all run, 1 with one loud line when not. Tests that need them then skip, or fail under CI=true.
 """

@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,6 +82,15 @@ class Exchange:
         self._handler.connection.close()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say what a handler broke with, but not that a client went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # pyright: ignore[reportArgumentType]
+
+
 class Front:
     """A threaded server. Rules are looked at in their order; the first that fits a request decides, else `default`."""
 
@@ -90,8 +100,7 @@ class Front:
         self.default: Trouble = pass_on
         self._rules: list[tuple[re.Pattern[str], Trouble, list[int]]] = []
         self._lock, self._stopped = Lock(), Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:

@@ -63,6 +63,10 @@ class Park:
         self._running[kind].wipe()
         return self._running[kind]
 
+    def running(self, kind: str) -> DockerRegistry:
+        """Return the running registry of a kind, as it is."""
+        return self._running[kind]
+
     def options(self, kind: str, **changes: object) -> Options:
         """Return the options that reach a registry of a kind as the user who may do everything."""
         login = LOGIN if kind in {"htpasswd", "token"} else None

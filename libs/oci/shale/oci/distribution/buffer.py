@@ -1,4 +1,4 @@
-"""Bytes held until they are sent, in one piece of memory that grows to its bound and is used again."""
+"""Bytes held until they are sent, in one piece of memory that is used again."""
 
 from shale.oci.digest import Block
 
@@ -6,7 +6,7 @@ _FIRST = 2**20
 
 
 class Buffer:
-    """At most `bound` bytes. It never moves under a view that somebody still holds."""
+    """At most `bound` bytes, little memory before they come; it never moves under a view that somebody holds."""
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
@@ -25,7 +25,7 @@ class Buffer:
         """Copy as much of `block` as fits; return how much that is."""
         taken = min(len(block), self.bound - self._fill)
         if self._fill + taken > len(self._held):
-            larger = bytearray(min(max(2 * len(self._held), self._fill + taken), self.bound))
+            larger = bytearray(self.bound)
             larger[: self._fill] = self._held[: self._fill]
             self._held = larger
         self._held[self._fill : self._fill + taken] = memoryview(block)[:taken]

@@ -17,7 +17,7 @@ def find(host: str, transport: Transport, *, insecure: bool) -> str:
     """
     if not insecure and not origin.loopback(host):
         return f"https://{host}"
-    failed: Exception = Lost(host)
+    failed: Lost | None = None
     for scheme in ("http", "https") if origin.loopback(host) else ("https", "http"):
         base = f"{scheme}://{host}"
         try:
@@ -25,7 +25,7 @@ def find(host: str, transport: Transport, *, insecure: bool) -> str:
         except UntrustedError:
             return base  # it speaks TLS: whoever calls it is told whom it does not trust
         except Lost as lost:
-            failed = lost
+            failed = failed or lost
             continue
         if scheme == "https" or (answer.status != _BAD_REQUEST and not _elsewhere(answer.headers.get("Location", ""))):
             return base

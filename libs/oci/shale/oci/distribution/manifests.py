@@ -2,17 +2,13 @@
 
 from shale.oci import digest as digests
 from shale.oci import laws, manifest
-from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import blobs, referrers
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.refusals import Refused, not_found
-from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.repository import ACCEPT, GONE, Repository
 from shale.oci.distribution.transport import Lost, Request
 from shale.oci.registry import Missing
-
-_DOCKER = "application/vnd.docker.distribution.manifest"
-ACCEPT = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {_DOCKER}.list.v2+json, {_DOCKER}.v2+json"
-"""What is not named may be converted into what is (distribution 2.8 does), or refused."""
 
 _INCOMPLETE = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_INVALID", "DIGEST_INVALID")
 

@@ -14,7 +14,7 @@ from shale.oci import manifest
 from shale.oci.descriptor import IMAGE_INDEX, Descriptor
 from shale.oci.distribution import links
 from shale.oci.distribution.answer import Answer
-from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.repository import ACCEPT, GONE, Repository
 from shale.oci.distribution.transport import Lost, Request
 from shale.oci.manifest import Index, Manifest
 
@@ -78,7 +78,7 @@ def _change(repo: Repository, tag: str, change: Callable[[Entries], Entries]) ->
 
 
 def _listed(repo: Repository, tag: str) -> Entries:
-    answer = repo.read("GET", f"manifests/{tag}", IMAGE_INDEX, manifest.MAX_BYTES)
+    answer = repo.read("GET", f"manifests/{tag}", ACCEPT, manifest.MAX_BYTES)
     if answer.status == GONE:
         return ()
     found = _entries(repo, answer)

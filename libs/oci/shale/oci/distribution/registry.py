@@ -10,7 +10,7 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import access, blobs, deletion, endpoint, manifests, referrers, tags
 from shale.oci.distribution.client import Client
 from shale.oci.distribution.options import Options
-from shale.oci.distribution.repository import Repository
+from shale.oci.distribution.repository import ACCEPT, Repository
 from shale.oci.distribution.transport import Transport, Trust
 from shale.oci.registry import Missing, NoAccess, Pushed, Unsupported, Upload
 
@@ -40,7 +40,7 @@ class Distribution:
         digests.hexadecimal(digest)
         there = self._repo(repo)
         found = blobs.size(there, digest)
-        return blobs.size(there, digest, "manifests", manifests.ACCEPT) if found is None else found
+        return blobs.size(there, digest, "manifests", ACCEPT) if found is None else found
 
     def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
         """See `Registry.pull`: all bytes come; that they are those of the digest is the caller's to see."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Scopes, scope
 from shale.oci.distribution.client import SMALL, Client
@@ -9,6 +10,9 @@ from shale.oci.distribution.transport import Request
 from shale.oci.profiles import Profile
 
 GONE = 404
+_DOCKER = "application/vnd.docker.distribution.manifest"
+ACCEPT = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {_DOCKER}.list.v2+json, {_DOCKER}.v2+json"
+"""What is not named may be converted into what is, or seem not to be there (docker-registry 2.8.2)."""
 
 
 class Repository(msgspec.Struct, frozen=True):

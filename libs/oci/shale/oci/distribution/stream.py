@@ -29,6 +29,7 @@ class StreamUpload:
         self._pipe = Pipe(repo.client.bounds.read)
         self._thread = ThreadPoolExecutor(1, "shale-upload")
         self._answer: Future[Answer] | None = None
+        self._last = b""
         self._done = False
 
     def keep(self) -> str:
@@ -77,11 +78,18 @@ class StreamUpload:
         return self._session.stream(self._pipe)
 
     def _pour(self, data: memoryview) -> None:
-        answer = self._answer
+        """Hand over all but the last piece, without which no blob is whole; nothing of what is more than was known."""
+        if self._known and self._hasher.size > self._known.size:
+            return
         for at in range(0, len(data), PIECE):
-            if answer and not self._put(answer, bytes(data[at : at + PIECE])):
-                self._judge(answer)
-                raise Transient(f"{self._repo.client.host} ended an upload to {self._repo.name} before its end")
+            self._hand_over()
+            self._last = bytes(data[at : at + PIECE])
+
+    def _hand_over(self) -> None:
+        answer, last = self._answer, self._last
+        if answer and last and not self._put(answer, last):
+            self._judge(answer)
+            raise Transient(f"{self._repo.client.host} ended an upload to {self._repo.name} before its end")
 
     def _put(self, answer: Future[Answer], block: bytes | None) -> bool:
         try:
@@ -90,6 +98,7 @@ class StreamUpload:
             raise Transient(f"{self._repo.client.host}: {lost}") from lost
 
     def _ended(self, answer: Future[Answer], pushed: Pushed) -> None:
+        self._hand_over()
         self._put(answer, None)
         until_done([answer], self._repo.client.bounds.commit)
         if not answer.done():

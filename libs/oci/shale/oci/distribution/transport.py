@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TypedDict
+from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
 import msgspec
@@ -16,6 +17,7 @@ import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InsecureRequestWarning,
     NewConnectionError,
     ProtocolError,
     ProxyError,
@@ -35,6 +37,7 @@ _POOL = 8  # connections kept per host: the threads of one worker are four
 _AGENT = "shale/0.1"
 
 # urllib3 writes every URL at DEBUG, and a URL may open an upload or a signed download to its reader.
+urllib3.disable_warnings(InsecureRequestWarning)  # whoever is not verified was named insecure by its object
 logging.getLogger("urllib3.connectionpool").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
@@ -165,7 +168,7 @@ class Transport:
 
 def _proxy(url: str, settings: _Settings) -> urllib3.ProxyManager:
     """Return the pools behind a proxy; what stands before its `@` is its own login."""
-    auth = parse_url(url).auth
+    auth = unquote(parse_url(url).auth or "")
     headers = make_headers(proxy_basic_auth=auth) if auth else None
     return urllib3.ProxyManager(url, _POOL, proxy_headers=headers, **settings)
 
