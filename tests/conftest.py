@@ -29,4 +29,4 @@ def find_or_skip(name: str) -> str:
     pytest.skip(missing)
 
 
-pytest_plugins = ["shale.testkit.fixtures"]
+pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries"]

@@ -1,10 +1,12 @@
 """The door to registries: every adapter keeps these promises."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from shale.contracts.artifact import PackedLayer
+from shale.contracts.errors import Transient
 from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from shale.oci.layout import Layout
@@ -15,14 +17,12 @@ WEIGHTS = b"weights" * 1000
 NOWHERE = digest.of(b"nobody pushed this")
 
 
-@pytest.fixture(params=["layout"])
+@pytest.fixture(params=["layout", "plain", "tls", "htpasswd", "token"])
 def registry(request, tmp_path):
-    """One empty registry per adapter; an HTTP one joins here."""
-    match request.param:
-        case "layout":
-            return Layout(tmp_path)
-        case unknown:
-            raise AssertionError(unknown)
+    """One empty registry per adapter: the folder, and a real docker-registry in each way it may be reached."""
+    if request.param == "layout":
+        return Layout(tmp_path)
+    return request.getfixturevalue("distribution_at")(request.param)
 
 
 def read(registry, repo, name, offset=0):
@@ -102,6 +102,61 @@ def test_an_upload_that_is_left_leaves_nothing(registry):
     with pytest.raises(InterruptedError):
         push(registry, REPO, broken())
     assert registry.has(REPO, digest.of(WEIGHTS)) is None
+
+
+LARGE = bytes(range(256)) * 8192
+"""Two MiB: several parts."""
+
+
+def begun(registry, data):
+    """Write the beginning of a blob and leave, as who is stopped does; return the place."""
+    with registry.upload(REPO) as upload:
+        upload.write(memoryview(data)[: len(data) * 2 // 3])
+        return upload.keep()
+
+
+def finished(registry, place, data):
+    with registry.upload(REPO, place=place) as upload:
+        for at in range(0, len(data), 100_000):
+            upload.write(data[at : at + 100_000])
+        return upload.commit()
+
+
+def test_an_upload_taken_up_at_its_place_ends_as_the_same_blob(registry):
+    place = begun(registry, LARGE)
+    assert registry.has(REPO, digest.of(LARGE)) is None
+    assert finished(registry, place, LARGE) == Pushed(digest.of(LARGE), len(LARGE))
+    assert read(registry, REPO, digest.of(LARGE)) == LARGE
+
+
+def test_a_place_is_good_until_the_upload_ends_and_harmless_afterwards(registry):
+    place = begun(registry, LARGE)
+    for _ in range(2):
+        assert finished(registry, place, LARGE) == Pushed(digest.of(LARGE), len(LARGE))
+
+
+def test_an_upload_taken_up_with_other_bytes_publishes_none_of_the_old(registry):
+    other = LARGE[::-1]
+    place = begun(registry, LARGE)
+    with suppress(Transient):
+        finished(registry, place, other)
+    assert finished(registry, place, other) == Pushed(digest.of(other), len(other))
+    assert registry.has(REPO, digest.of(LARGE)) is None
+
+
+@pytest.mark.parametrize("data", [WEIGHTS, LARGE], ids=["small", "large"])
+def test_what_is_known_of_a_blob_changes_nothing(registry, data):
+    known = Pushed(digest.of(data), len(data))
+    with registry.upload(REPO, known) as upload:
+        upload.write(data)
+        assert upload.commit() == known
+    assert read(registry, REPO, known.digest) == data
+
+
+def test_nothing_keeps_out_who_may_push(registry):
+    assert registry.check(REPO, push=True) is None
+    publish(registry, an_image(registry))
+    assert registry.check(REPO, push=False) is None
 
 
 def test_what_nobody_pushed_is_not_there(registry):
@@ -253,6 +308,7 @@ def test_a_hostile_repository_is_refused_by_every_method(registry, repo):
         lambda: registry.untag(repo, "v1"),
         lambda: registry.delete(repo, NOWHERE),
         lambda: registry.tags(repo),
+        lambda: registry.check(repo, push=True),
     )
     for call in calls:
         with pytest.raises(ValueError, match="is not a repository"):

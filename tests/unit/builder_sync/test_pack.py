@@ -226,8 +226,8 @@ def test_a_source_that_is_gone_is_refused(world):
 
 def test_a_registry_that_fails_for_now_passes(world):
     class Full(Layout):
-        def upload(self, repo):
-            raise Transient(f"cannot begin an upload in {repo}: the disk is full")
+        def upload(self, repo, known=None, place=""):
+            raise Transient(f"cannot begin an upload in {repo}: the disk is full{known or place}")
 
     world.registry = Full(world.store)
     before = open_files()

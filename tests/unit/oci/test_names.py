@@ -66,3 +66,24 @@ def test_tags_are_as_oci_has_them(tag):
 def test_what_is_no_tag_is_refused(tag):
     with pytest.raises(ValueError, match="is not a tag"):
         names.tag(tag)
+
+
+@pytest.mark.parametrize(
+    ("repo", "host", "path"),
+    [
+        pytest.param("modelhub/resnet", "home", "modelhub/resnet", id="no host lies at home"),
+        pytest.param("resnet", "home", "resnet", id="one component lies at home"),
+        pytest.param("registry.example/models/resnet", "registry.example", "models/resnet", id="a dot is a host's"),
+        pytest.param("registry:5000/resnet", "registry:5000", "resnet", id="a port is a host's"),
+        pytest.param("localhost/resnet", "localhost", "resnet", id="this machine"),
+        pytest.param("Registry/resnet", "registry", "resnet", id="capitals are a host's"),
+        pytest.param("registry.example", "home", "registry.example", id="nothing behind it is no host"),
+    ],
+)
+def test_a_repository_lies_on_its_host(repo, host, path):
+    assert names.split(repo, "home") == (host, path)
+
+
+def test_what_is_no_repository_lies_nowhere():
+    with pytest.raises(ValueError, match="is not a repository"):
+        names.split("a/../b", "home")

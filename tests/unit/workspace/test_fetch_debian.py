@@ -69,7 +69,7 @@ def test_an_index_that_lacks_a_package_is_updated_again(
     asked = archive(here, monkeypatch, known_after_updates=updates)
     assert here.fetch(tmp_path) == ""
     assert asked.count("update") == updates
-    assert {"skopeo.deb", "umoci.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
+    assert {"skopeo.deb", "umoci.deb", "docker-registry.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
 
 
 def test_updates_have_a_limit_and_a_reason_at_the_end(
@@ -83,7 +83,7 @@ def test_updates_have_a_limit_and_a_reason_at_the_end(
 def test_without_apt_it_says_one_loud_line(here: ModuleType, capsys: pytest.CaptureFixture[str]):
     assert here.main() == 1
     said = capsys.readouterr().err
-    assert said.startswith("!!! skopeo and umoci not to be had (this machine has no apt-get)")
+    assert said.startswith("!!! skopeo and umoci and docker-registry not to be had (this machine has no apt-get)")
     assert said.count("\n") == 1
 
 

@@ -15,6 +15,7 @@ CALM = {
     "oci.digest": "import hashlib",
     "oci.plan": "from shale.contracts.about import x",
     "oci.registry": "import asyncio",
+    "oci.distribution.transport": "import urllib3.exceptions",
     "sources.filesystem": "import os, shale.oci.plan",
     "runtime.decision": "import shale.contracts.about",
     "runtime.bus.take": "import nats.js",
@@ -30,6 +31,7 @@ CALM = {
 WRONG = {
     "contracts.wrong": "import yaml",
     "oci.digest": "import time",
+    "oci.wrong": "import urllib3",
     "kube.wrong": "import nats",
     "runtime.wrong": "import opentelemetry.trace, shale.oci.plan",
     "secrets.wrong": "import shale.kube.cel, shale.oci.plan",
@@ -39,6 +41,7 @@ WRONG = {
 }
 FORBIDDEN = [
     pytest.param("shale.contracts.wrong -> yaml", id="the nouns know msgspec only"),
+    pytest.param("shale.oci.wrong -> urllib3", id="registries have one door"),
     pytest.param("shale.oci.digest -> time", id="what is pure reads no clock"),
     pytest.param("shale.kube.wrong -> nats", id="NATS has one door"),
     pytest.param("shale.runtime.wrong -> opentelemetry", id="OpenTelemetry has one door"),

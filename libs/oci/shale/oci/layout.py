@@ -12,7 +12,7 @@ from pathlib import Path
 from shale.oci import digest as digests
 from shale.oci import disk, indexfile, laws, manifest, names, uploads
 from shale.oci.descriptor import Descriptor
-from shale.oci.registry import BLOCK, Missing, Upload
+from shale.oci.registry import BLOCK, Missing, NoAccess, Pushed, Upload
 
 
 class Layout:
@@ -20,6 +20,10 @@ class Layout:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    def check(self, repo: str, *, push: bool) -> NoAccess | None:
+        """See `Registry.check`: a folder is nobody's but ours, and what its disk refuses is said when it does."""
+        _ = self._folder(repo), push
 
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`."""
@@ -32,8 +36,9 @@ class Layout:
         """See `Registry.pull`."""
         return None if self.has(repo, digest) is None else _read(self._blob(repo, digest), offset)
 
-    def upload(self, repo: str) -> AbstractContextManager[Upload]:
+    def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
         """See `Registry.upload`."""
+        _ = known, place
         folder = self._folder(repo)
 
         def publish(path: Path, digest: str) -> None:
@@ -75,7 +80,7 @@ class Layout:
     def put_manifest(self, repo: str, data: bytes, media_type: str, tag: str | None = None) -> Descriptor | Missing:
         """See `Registry.put_manifest`."""
         wanted = names.tag(tag) if tag is not None else None
-        named = _named(manifest.parse(data))
+        named = manifest.named(manifest.parse(data))
         if missing := tuple(name for name in named if self.has(repo, name) is None):
             return Missing(missing)
         with self.upload(repo) as upload:
@@ -130,15 +135,6 @@ class Layout:
             before = len(entries)
             entries[:] = [entry for entry in entries if not unwanted(entry)]
             return len(entries) < before
-
-
-def _named(document: manifest.Manifest | manifest.Index) -> tuple[str, ...]:
-    """Return what must be there before this document is (a subject need not, says distribution-spec)."""
-    match document:
-        case manifest.Manifest(config=config, layers=layers):
-            return (config.digest, *(layer.digest for layer in layers))
-        case manifest.Index(manifests=manifests):
-            return tuple(entry.digest for entry in manifests)
 
 
 def _link(source: Path, blob: Path) -> None:

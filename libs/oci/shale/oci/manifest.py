@@ -148,6 +148,15 @@ def media_type(document: Manifest | Index) -> str:
             return IMAGE_INDEX
 
 
+def named(document: Manifest | Index) -> tuple[str, ...]:
+    """Return what must be there before a document is (a subject need not, says distribution-spec)."""
+    match document:
+        case Manifest(config=config, layers=layers):
+            return (config.digest, *(layer.digest for layer in layers))
+        case Index(manifests=manifests):
+            return tuple(entry.digest for entry in manifests)
+
+
 def canonical(document: msgspec.Struct) -> bytes:
     """Return the one encoding of a document: sorted keys, no white space."""
     return msgspec.json.encode(document, order="sorted")

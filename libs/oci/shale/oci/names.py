@@ -13,17 +13,33 @@ _LONGEST = 255
 _RESERVED = frozenset({"blobs", "index.json", "oci-layout"})
 
 
+def repository(text: str) -> str:
+    """Return the repository as it is; ValueError when it is none."""
+    if len(text) > _LONGEST or not _REPOSITORY.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"
+        )
+    return text
+
+
+def split(repo: str, home: str) -> tuple[str, str]:
+    """Return (host, path) of a repository; one that names no host lies at `home`. ValueError when it is none.
+
+    The first component is a host when it could not be a path: it holds a `.` or a `:`, has capitals, or is `localhost`.
+    """
+    first, slash, rest = repository(repo).partition("/")
+    if slash and (first == "localhost" or first != first.lower() or "." in first or ":" in first):
+        return first.lower(), rest
+    return home, repo
+
+
 def folder(repo: str) -> str:
     """Return the repository's folder below a layout's root: its own name, with `+` for the `:` before a port.
 
     A component that is a name of the layout's own gets a `_` in front; no repository has either sign there, so no two
     meet. ValueError when it is no repository.
     """
-    if len(repo) > _LONGEST or not _REPOSITORY.fullmatch(repo):
-        raise ValueError(
-            f"{repo!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"
-        )
-    parts = repo.replace(":", "+", 1).split("/")
+    parts = repository(repo).replace(":", "+", 1).split("/")
     return "/".join(f"_{part}" if part in _RESERVED else part for part in parts)
 
 

@@ -7,7 +7,7 @@ itself is raised as `Transient`, what a caller expects comes back as a value.
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -38,8 +38,29 @@ class Missing(msgspec.Struct, frozen=True):
     digests: tuple[str, ...]
 
 
+class NoAccess(msgspec.Struct, frozen=True):
+    """Nothing passes here until someone acts; `message` names the cure."""
+
+    reason: Literal["RepositoryNotFound", "Unauthorized", "Denied", "Untrusted"]
+    message: str
+
+
+class Unsupported(msgspec.Struct, frozen=True):
+    """The registry never does this through its API; `message` says where it can be done."""
+
+    message: str
+
+
 class Upload(Protocol):
     """One blob on its way in. It hashes what it is given, so that nobody does it twice."""
+
+    def keep(self) -> str:
+        """Return the place where `Registry.upload` takes this blob up again in any process; `""`: nowhere yet.
+
+        It moves with every part that is sent. Whoever asked keeps the upload: left without a commit, what was sent
+        stays. The place opens the upload to its reader: keep it in a bucket of the packers, never in a fact or a log.
+        """
+        ...
 
     def write(self, block: Block) -> None:
         """Send the next bytes; `block` may be used again as soon as this returns."""
@@ -51,7 +72,15 @@ class Upload(Protocol):
 
 
 class Registry(Protocol):
-    """Any number of repositories, each with its blobs, its manifests and its tags."""
+    """Any number of repositories, each with its blobs, its manifests and its tags.
+
+    What `check` answers as a value, every other method raises as `Transient` with the same message: a try that meets it
+    half-way is tried again, and begins with `check`.
+    """
+
+    def check(self, repo: str, *, push: bool) -> NoAccess | None:
+        """Return what keeps us from pulling (or pushing), found out by asking the registry; None when nothing does."""
+        ...
 
     def has(self, repo: str, digest: str) -> int | None:
         """Return the size of a blob or manifest, or None when it is not there."""
@@ -61,8 +90,12 @@ class Registry(Protocol):
         """Return the bytes of a blob from `offset` on, in blocks of at most `BLOCK`; None when it is not there."""
         ...
 
-    def upload(self, repo: str) -> AbstractContextManager[Upload]:
-        """Begin a blob; left without a commit, nothing remains of it."""
+    def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
+        """Begin a blob; left without a commit, nothing remains of it.
+
+        Some registries take a large blob only whole, and want to hear first what is `known` of it. With a `place` that
+        still stands, what the registry holds is not sent again: write from the first byte on, as if nothing was there.
+        """
         ...
 
     def mount(self, repo: str, digest: str, from_repo: str) -> bool:
@@ -81,11 +114,11 @@ class Registry(Protocol):
         """Store a manifest whose blobs are there, and let `tag` name it from now on."""
         ...
 
-    def untag(self, repo: str, tag: str) -> bool:
+    def untag(self, repo: str, tag: str) -> bool | Unsupported:
         """Let a tag name nothing; False when it named nothing before."""
         ...
 
-    def delete(self, repo: str, digest: str) -> bool:
+    def delete(self, repo: str, digest: str) -> bool | Unsupported:
         """Remove a blob, or a manifest with every tag that names it; False when it was not there."""
         ...
 

@@ -1,0 +1,32 @@
+"""What keeps us from a repository, found out by asking it."""
+
+from collections.abc import Callable
+
+from shale.oci.distribution.refusals import Refused, not_found
+from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.session import Session
+from shale.oci.registry import NoAccess
+
+
+def check(find: Callable[[], Repository], *, push: bool) -> NoAccess | None:
+    """See `Registry.check`. Raises Transient."""
+    try:
+        return _push(find()) if push else _pull(find())
+    except Refused as refused:
+        return refused.why
+
+
+def _push(repo: Repository) -> None:
+    """Begin an upload, and give it up: no other question is answered alike by all registries."""
+    session = Session(repo)
+    session.begin()
+    session.cancel()
+
+
+def _pull(repo: Repository) -> NoAccess | None:
+    answer = repo.read("GET", "tags/list?n=1", limit=2**22)
+    if answer.status == GONE:
+        return not_found(repo.name, repo.profile.cure)
+    if not answer.ok:
+        raise repo.surprise("list tags", answer)
+    return None

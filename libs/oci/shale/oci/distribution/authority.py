@@ -1,0 +1,79 @@
+"""What one registry wants to see of us: learnt from its first challenge, proven with every request that goes to it."""
+
+from collections.abc import Callable
+from threading import Lock
+
+from shale.oci.distribution import challenge, tokens
+from shale.oci.distribution.answer import Answer
+from shale.oci.distribution.challenge import Challenge, Scopes
+from shale.oci.distribution.credentials import Bearer, Credential, Credentials, Login
+from shale.oci.distribution.refusals import Refused, denied, unauthorized
+from shale.oci.distribution.transport import Request
+from shale.oci.registry import NoAccess
+
+Ask = Callable[[Request], Answer]
+"""Sends to a token server, following no redirect."""
+
+
+class Authority:
+    """The challenge, the credential and the tokens of one registry, shared by its threads: one fetches, all wait."""
+
+    def __init__(self, host: str, credentials: Credentials, ask: Ask, clock: Callable[[], float]) -> None:
+        self._host, self._credentials, self._ask = host, credentials, ask
+        self._challenge: Challenge | None = None
+        self._held: Credential | None = None
+        self._purse = tokens.Purse(clock)
+        self._lock = Lock()
+
+    def header(self, scopes: Scopes) -> str:
+        """Return the `Authorization` to send; nothing before the first challenge. Raises Refused, Lost."""
+        with self._lock:
+            if self._challenge is None:
+                return ""
+            return self._header(self._challenge, scopes)
+
+    def learn(self, answer: Answer, scopes: Scopes, sent: str, *, again: bool) -> str:
+        """Return the `Authorization` to try after a 401 (or a 403); with `again`, from a credential read anew.
+
+        Raises Refused when there is nothing else to try, and Lost.
+        """
+        offered = challenge.parse(answer.headers.get("WWW-Authenticate", ""))
+        chosen = challenge.first(offered, "bearer") or challenge.first(offered, "basic") or self._challenge
+        with self._lock:
+            if chosen is None:
+                raise Refused(self.refusal(answer))
+            if again or self._challenge is None:
+                self._held = self._credentials(self._host, again=again)
+            self._challenge = chosen
+            self._purse.drop(sent.removeprefix("Bearer "))
+            wider = challenge.merge(scopes, challenge.parse_scopes(chosen.parameters.get("scope", "")))
+            header = self._header(chosen, wider)
+        if header == sent:
+            raise Refused(self.refusal(answer))
+        return header
+
+    def refusal(self, answer: Answer) -> NoAccess:
+        """Return what an answer of 401 or 403 means, when nothing else is left to try."""
+        scarce = "insufficient_scope" in answer.headers.get("WWW-Authenticate", "")
+        known = self._held is not None
+        if answer.status == 403 or (scarce and known):  # noqa: PLR2004 (Forbidden)
+            return denied(self._host, answer.reason())
+        return unauthorized(self._host, self._held, answer.reason())
+
+    def _header(self, asked: Challenge, scopes: Scopes) -> str:
+        if isinstance(self._held, Bearer):
+            return f"Bearer {self._held.token}"
+        if asked.scheme == "basic":
+            if not isinstance(self._held, Login):
+                raise Refused(unauthorized(self._host, self._held, "it asks for a user and a password"))
+            return self._held.header()
+        token = self._purse.find(scopes) or self._fetch(asked, scopes)
+        return f"Bearer {token.value}"
+
+    def _fetch(self, asked: Challenge, scopes: Scopes) -> tokens.Token:
+        answer = self._ask(tokens.request(asked, scopes, self._held))
+        if answer.status in {400, 401, 403}:
+            raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
+        if not answer.ok:
+            raise ValueError(f"the token server of {self._host} answers {answer.reason()}")
+        return self._purse.put(answer, scopes)

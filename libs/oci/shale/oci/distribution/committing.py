@@ -1,0 +1,76 @@
+"""The last step of an upload: the PUT that names the blob, tried until it is known to have been heard."""
+
+from collections.abc import Callable
+
+from shale.contracts.errors import Transient
+from shale.oci.distribution.answer import Answer
+from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.session import Session
+from shale.oci.distribution.transport import Lost, pieces
+from shale.oci.registry import Pushed
+
+_LARGE = 413
+_OUT_OF_STEP = frozenset({GONE, 416})
+
+
+class Spoilt(Transient):
+    """The upload is of no more use: what was sent has to be sent again."""
+
+
+def whole(session: Session, data: memoryview, digest: str) -> Pushed:
+    """Publish a blob that is held here whole: POST and PUT, both again when the answer was lost. Raises Transient."""
+
+    def put() -> Answer:
+        session.begin()
+        return session.put(digest, pieces(data), len(data))
+
+    pushed = Pushed(digest, len(data))
+    return session.repo.client.tried(lambda: _heard(session.repo, put, pushed, renews=True))
+
+
+def last(session: Session, pushed: Pushed) -> Pushed:
+    """Publish a blob whose bytes all lie in the upload. Raises Transient."""
+    repo = session.repo
+    return repo.client.tried(lambda: _heard(repo, lambda: session.put(pushed.digest, (), 0), pushed, renews=False))
+
+
+def judge(repo: Repository, answer: Answer, doing: str) -> None:
+    """Raise what an answer means that is no success: Spoilt when the upload is none any more, else ValueError."""
+    if answer.ok:
+        return
+    if answer.says("DIGEST_INVALID"):
+        raise Spoilt(f"{repo.client.host} holds other bytes than were sent: they are sent again from the start")
+    if answer.says("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID") or answer.status in _OUT_OF_STEP:
+        raise Spoilt(f"{repo.client.host} lost an upload to {repo.name}: it is sent again from the start")
+    if answer.status == _LARGE:
+        raise ValueError(
+            f"{repo.client.host} answers 413 when we {doing} in {repo.name}: it, or a proxy before it, takes smaller "
+            "bodies only: raise that limit (nginx: client_max_body_size)"
+        )
+    raise repo.surprise(doing, answer)
+
+
+def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renews: bool) -> Pushed:
+    """PUT once, and where that came to nothing look whether the blob is there: somebody else may have pushed it too.
+
+    With `renews` the next try begins an upload of its own, so that it does not matter what became of this one.
+    """
+    try:
+        answer = put()
+        judge(repo, answer, "publish a blob")
+    except (Lost, Spoilt) as failed:
+        if there(repo, pushed):
+            return pushed
+        if isinstance(failed, Spoilt) and renews:
+            raise Lost(str(failed)) from failed
+        raise
+    named = answer.headers.get("Docker-Content-Digest", pushed.digest)
+    if named != pushed.digest:
+        raise ValueError(f"{repo.client.host} published {named} when we pushed {pushed.digest} to {repo.name}")
+    return pushed
+
+
+def there(repo: Repository, pushed: Pushed) -> bool:
+    """Ask whether a blob is there after all: its answer was lost, or somebody else pushed it. Raises Transient."""
+    answer = repo.read("HEAD", f"blobs/{pushed.digest}")
+    return answer.ok and answer.headers.get("Content-Length") == str(pushed.size)

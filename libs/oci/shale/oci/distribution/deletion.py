@@ -1,0 +1,69 @@
+"""What registries let us delete: manifests by their digest, blobs where they have not been collected by themselves."""
+
+from shale.oci import manifest as manifests_of
+from shale.oci.distribution import blobs, manifests, referrers
+from shale.oci.distribution.answer import Answer
+from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.transport import Request
+from shale.oci.registry import Unsupported
+
+_DECLINED = frozenset({405, 501})
+
+
+def declines(answer: Answer) -> bool:
+    """Say whether a registry does not do this at all."""
+    return answer.status in _DECLINED or answer.says("UNSUPPORTED") or (answer.status == 400 and _takes_digests(answer))  # noqa: PLR2004
+
+
+def _takes_digests(answer: Answer) -> bool:
+    return answer.says("DIGEST_INVALID", "TAG_INVALID", "MANIFEST_INVALID")
+
+
+def unsupported(repo: Repository) -> Unsupported:
+    """Say that nothing goes away here."""
+    return Unsupported(f"{repo.client.host} deletes nothing through its API: delete it in {repo.name} by its own means")
+
+
+def delete(repo: Repository, digest: str) -> bool | Unsupported:
+    """See `Registry.delete`; what it refers to lists it no more.
+
+    Blobs first: asked for a layer as a manifest, docker-registry 2.8 reads it whole and answers 500.
+    """
+    if not repo.profile.deletes:
+        return unsupported(repo)
+    deleted = blobs.size(repo, digest) is not None and _blob(repo, digest)
+    if isinstance(deleted, Unsupported) or (deleted and manifests.describe(repo, digest) is None):
+        return deleted
+    subject = _subject(repo, digest)
+    found = manifest(repo, digest)
+    if found is True and subject:
+        referrers.remove(repo, subject, digest)
+    return found or deleted
+
+
+def manifest(repo: Repository, digest: str) -> bool | Unsupported:
+    """Delete a manifest, and with it the tags that name it; False when it is not there. Raises Transient."""
+    answer = repo.client.call(Request("DELETE", repo.url(f"manifests/{digest}")), repo.deleting)
+    if answer.ok or answer.status == GONE:
+        return answer.ok
+    if not declines(answer):
+        raise repo.surprise(f"delete {digest}", answer)
+    there = manifests.describe(repo, digest) is not None
+    return unsupported(repo) if there else False
+
+
+def _blob(repo: Repository, digest: str) -> bool | Unsupported:
+    answer = repo.client.call(Request("DELETE", repo.url(f"blobs/{digest}")), repo.deleting)
+    if answer.ok or answer.status == GONE:
+        return answer.ok
+    if declines(answer):
+        return unsupported(repo)
+    raise repo.surprise(f"delete {digest}", answer)
+
+
+def _subject(repo: Repository, digest: str) -> str | None:
+    data = manifests.get(repo, digest)
+    if data is None:
+        return None
+    document = manifests_of.parse(data)
+    return document.subject.digest if document.subject else None

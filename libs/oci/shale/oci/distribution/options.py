@@ -1,0 +1,31 @@
+"""How registries are spoken to, once for all of them; a job with a Secret or a CA of its own makes its own."""
+
+from collections.abc import Callable
+from threading import Event
+
+import msgspec
+
+from shale.oci.distribution.credentials import Credentials, anonymous
+from shale.oci.distribution.patience import Patience
+from shale.oci.profiles import Profile, profile_of
+
+
+def pause(seconds: float) -> None:
+    """Wait in this thread."""
+    Event().wait(seconds)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """`home`: the registry of names without a host. `insecure`: no proof by TLS, and plain http where there is none.
+
+    `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries; one that raises ends
+    the work, as a stop does.
+    """
+
+    credentials: Credentials = anonymous
+    home: str = "docker.io"
+    insecure: bool = False
+    ca: str = ""
+    patience: Patience = Patience()
+    pause: Callable[[float], None] = pause
+    profile: Callable[[str], Profile] = profile_of

@@ -1,0 +1,52 @@
+"""One repository of one registry: what its URLs and its tokens are made of."""
+
+import msgspec
+
+from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST
+from shale.oci.distribution.answer import Answer
+from shale.oci.distribution.challenge import Scopes, scope
+from shale.oci.distribution.client import SMALL, Client
+from shale.oci.distribution.transport import Request
+from shale.oci.profiles import Profile
+
+GONE = 404
+_DOCKER = "application/vnd.docker.distribution.manifest"
+ACCEPT = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {_DOCKER}.list.v2+json, {_DOCKER}.v2+json"
+"""What is not named may be converted into what is, or seem not to be there (docker-registry 2.8.2)."""
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """`name` is the one that people gave; `path` the one that the registry knows."""
+
+    client: Client
+    profile: Profile
+    name: str
+    path: str
+
+    def url(self, rest: str) -> str:
+        """Return the URL of what lies in the repository."""
+        return self.client.url(f"{self.path}/{rest}")
+
+    @property
+    def pulling(self) -> Scopes:
+        """What a token needs to read."""
+        return scope(self.path, "pull")
+
+    @property
+    def pushing(self) -> Scopes:
+        """What a token needs to write."""
+        return scope(self.path, "pull", "push")
+
+    @property
+    def deleting(self) -> Scopes:
+        """What a token needs to delete, as distribution asks for it."""
+        return scope(self.path, "delete", "pull", "push")
+
+    def read(self, method: str, rest: str, accept: str = "", limit: int = SMALL) -> Answer:
+        """Return the answer to a GET or HEAD. Raises Transient."""
+        headers = {"Accept": accept} if accept else {}
+        return self.client.call(Request(method, self.url(rest), headers), self.pulling, limit)
+
+    def surprise(self, doing: str, answer: Answer) -> ValueError:
+        """Return the error for an answer that nobody expects: a bug, ours or theirs."""
+        return ValueError(f"{self.client.host} answers {answer.reason()} when we {doing} in {self.name}")

@@ -1,0 +1,87 @@
+"""One upload as the registry knows it: begun by POST, grown by PATCH, ended by PUT or DELETE, looked at by GET."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from shale.contracts.errors import Transient
+from shale.oci.distribution.answer import Answer
+from shale.oci.distribution.challenge import Scopes
+from shale.oci.distribution.refusals import Refused, not_found
+from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.transport import Lost, Request, pieces
+
+_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_EMPTY = {"Content-Length": "0"}
+
+
+class Session:
+    """`url` is where the upload stands now: it changes with each answer, and opens the upload to who reads it."""
+
+    def __init__(self, repo: Repository, url: str = "") -> None:
+        self.repo, self.url = repo, url
+        self.minimum = 0
+        """The fewest bytes of a part that is not the last (`OCI-Chunk-Min-Length`)."""
+
+    def begin(self) -> None:
+        """Begin a new upload in the place of any other. Raises Transient."""
+        answer = self.start("", self.repo.pushing)
+        if not answer.ok or not self.url:
+            raise self.repo.surprise("begin an upload", answer)
+
+    def start(self, query: str, scopes: Scopes) -> Answer:
+        """POST: begin an upload, or mount a blob in its place. Raises Transient; Refused where no repository is."""
+        self.url = ""
+        request = Request("POST", self.repo.url("blobs/uploads/") + query, _EMPTY, b"")
+        answer = self.repo.client.call(request, scopes)
+        if answer.status == GONE and answer.says("NAME_UNKNOWN", "NAME_INVALID"):
+            raise Refused(not_found(self.repo.name, self.repo.profile.cure))
+        self.minimum = _number(answer.headers.get("OCI-Chunk-Min-Length", ""))
+        return self._moved(answer)
+
+    def patch(self, part: memoryview, offset: int) -> Answer:
+        """Send one part. Raises Lost, Refused."""
+        span = {"Content-Range": f"{offset}-{offset + len(part) - 1}", "Content-Length": str(len(part))}
+        return self._sent(Request("PATCH", self.url, _OCTETS | span, pieces(part)))
+
+    def stream(self, blocks: Iterable[bytes]) -> Answer:
+        """Send all bytes as one part of unknown length, as docker does. Raises Lost, Refused."""
+        return self._sent(Request("PATCH", self.url, _OCTETS, blocks, self.repo.client.bounds.commit))
+
+    def put(self, digest: str, body: Iterable[bytes | memoryview], size: int) -> Answer:
+        """Publish the blob; `body` are its last bytes, or all. Raises Lost, Refused."""
+        url = f"{self.url}{'&' if '?' in self.url else '?'}digest={digest}"
+        headers = _OCTETS | {"Content-Length": str(size)}
+        return self._sent(Request("PUT", url, headers, body, self.repo.client.bounds.commit))
+
+    def held(self) -> int | None:
+        """Ask how many bytes the registry holds; None when the upload is none any more. Raises Transient."""
+        answer = self.repo.client.call(Request("GET", self.url), self.repo.pushing)
+        return counted(self._moved(answer)) if answer.ok else None
+
+    def cancel(self) -> None:
+        """Let the registry forget the upload; where it does not, it purges it some day."""
+        if self.url:
+            with suppress(Lost, Transient):
+                self.repo.client.once(Request("DELETE", self.url, _EMPTY), self.repo.pushing)
+            self.url = ""
+
+    def _sent(self, request: Request) -> Answer:
+        return self._moved(self.repo.client.once(request, self.repo.pushing))
+
+    def _moved(self, answer: Answer) -> Answer:
+        if answer.ok and (location := answer.headers.get("Location")):
+            self.url = self.repo.client.lead(answer.url, location)
+        return answer
+
+
+def counted(answer: Answer) -> int | None:
+    """Return how many bytes a registry says it holds; docker-registry 2.8 says `0-0` for none."""
+    found = _RANGE.fullmatch(answer.headers.get("Range", ""))
+    last = int(found[1]) if found else None
+    return last and last + 1
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,67 @@
+"""Tags of a repository: listed, and taken away from what they name."""
+
+import msgspec
+
+from shale.oci import digest as digests
+from shale.oci import manifest
+from shale.oci.descriptor import Descriptor
+from shale.oci.distribution import committing, deletion, links, manifests, referrers
+from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.session import Session
+from shale.oci.distribution.transport import Lost, Request
+from shale.oci.registry import Unsupported
+
+_PAGE = 1000
+_LARGEST_PAGE = 2**22
+_EMPTY = b"{}"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+_NOTHING = "application/vnd.shale.untagged"
+
+
+class _Page(msgspec.Struct):
+    tags: list[str] | None = None
+
+
+def listed(repo: Repository) -> tuple[str, ...]:
+    """Return the tags, sorted, but those under which clients list referrers. Raises Transient."""
+    found: set[str] = set()
+    for page in links.pages(repo, repo.url(f"tags/list?n={_PAGE}"), "application/json", _LARGEST_PAGE):
+        if page.status == GONE:
+            break
+        if not page.ok:
+            raise repo.surprise("list tags", page)
+        found.update(msgspec.json.decode(page.data, type=_Page).tags or ())
+    return tuple(sorted(tag for tag in found if not referrers.is_fallback(tag)))
+
+
+def untag(repo: Repository, tag: str) -> bool | Unsupported:
+    """See `Registry.untag`."""
+    if not repo.profile.deletes:
+        return deletion.unsupported(repo)
+    answer = repo.client.call(Request("DELETE", repo.url(f"manifests/{tag}")), repo.deleting)
+    if answer.ok:
+        return True
+    if answer.status == GONE or manifests.describe(repo, tag) is None:
+        return False
+    if not deletion.declines(answer):
+        raise repo.surprise(f"untag {tag}", answer)
+    return repo.client.tried(lambda: _moved_away(repo, tag))
+
+
+def _moved_away(repo: Repository, tag: str) -> bool | Unsupported:
+    """Untag where only digests can be deleted (docker-registry 2.8.2 answers 400 to a tag, others 405).
+
+    The tag moves to a manifest of its own, which is deleted with it. That it can be is tried before the tag moves; who
+    moves the tag meanwhile keeps it, for only tags that still name that manifest go.
+    """
+    config = Descriptor(_EMPTY_TYPE, digests.of(_EMPTY), len(_EMPTY))
+    committing.whole(Session(repo), memoryview(_EMPTY), config.digest)
+    document = manifest.Manifest(config, (config,), 2, artifact_type=_NOTHING, annotations={"dev.shale.tag": tag})
+    data = manifest.canonical(document)
+    for name in (None, tag):
+        put = manifests.put(repo, data, manifest.media_type(document), name)
+        if not isinstance(put, Descriptor):
+            raise Lost(f"{repo.client.host} lost what takes {tag} away from {repo.name}", busy=True)
+        if isinstance(deleted := deletion.manifest(repo, put.digest), Unsupported):
+            return deleted
+    return True

@@ -1,0 +1,81 @@
+"""What registries do otherwise than the specification says, and whence we know. Their sizes stand in `limits`."""
+
+from typing import Literal
+
+import msgspec
+
+MiB = 2**20
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """How one registry wants to be spoken to. The defaults are those of distribution (docker-registry, Harbor).
+
+    `upload`: how a blob larger than `part_bytes` is sent; a smaller one always goes in one PUT.
+    `counts`: whether what it says of the bytes it holds is true, so that an upload can be taken up again.
+    `creates`: whether a push makes the repository. `deletes`: whether its API deletes manifests.
+    `api`: the host that answers, where it is not the one in the names.
+    """
+
+    name: str
+    upload: Literal["parts", "whole"] = "parts"
+    part_bytes: int = 16 * MiB
+    """S3 takes 10,000 parts of at least 5 MiB (160 GB in these), ECR's are 5 to 20 MiB, and ACR refuses bodies over
+    about 20 MB (harbor #23015). It is held in memory, so that a part that was lost on the way is sent again."""
+    counts: bool = True
+    creates: bool = True
+    deletes: bool = True
+    api: str = ""
+    cure: str = "look whether its name is right and its project exists"
+    """What to do where a repository is not there."""
+
+
+HUB = Profile(
+    "Docker Hub",
+    deletes=False,  # 405 (docker/hub-feedback #2360)
+    api="registry-1.docker.io",
+)
+GHCR = Profile(
+    "GHCR",
+    upload="whole",  # a part may have at most 4 MiB (ocx #237); KitOps #329 sends whole blobs for the same reason
+    deletes=False,  # 405 (skopeo #1880)
+)
+ECR = Profile(
+    "ECR",
+    counts=False,  # Range stays at the end of the first part (aws/containers-roadmap #2831)
+    creates=False,  # CreateRepository, or a creation template
+    cure="ECR makes no repositories by itself: create it, or a repository creation template for its prefix",
+)
+ARTIFACT_REGISTRY = Profile(
+    "Artifact Registry",
+    upload="whole",  # "does not support Docker chunked uploads" (its Docker API page; skopeo #1101: 400)
+    creates=False,  # the repository is the second component of the path; images in it are made by a push
+    cure="create the Artifact Registry repository: gcloud artifacts repositories create",
+)
+ACR = Profile("ACR")
+QUAY = Profile("Quay")  # on S3, whose parts have at least 5 MiB (quay #2949)
+
+_BY_HOST = {
+    "docker.io": HUB,
+    "index.docker.io": HUB,
+    "registry-1.docker.io": HUB,
+    "ghcr.io": GHCR,
+    "public.ecr.aws": msgspec.structs.replace(ECR, name="ECR Public"),
+    "gcr.io": ARTIFACT_REGISTRY,  # served by Artifact Registry since 2025
+    "quay.io": QUAY,
+}
+_BY_SUFFIX = {
+    ".pkg.dev": ARTIFACT_REGISTRY,
+    ".gcr.io": ARTIFACT_REGISTRY,
+    ".azurecr.io": ACR,
+    ".amazonaws.com": ECR,
+    ".amazonaws.com.cn": ECR,
+}
+DISTRIBUTION = Profile("distribution")
+
+
+def profile_of(host: str) -> Profile:
+    """Return how a registry is spoken to, known by its host as in the names of its repositories."""
+    for suffix, profile in _BY_SUFFIX.items():
+        if host.endswith(suffix):
+            return profile
+    return _BY_HOST.get(host, DISTRIBUTION)
