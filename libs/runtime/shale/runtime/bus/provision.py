@@ -3,6 +3,7 @@
 Streams, buckets and consumers, created and upgraded from the data in contracts and the services' cards.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ from shale.runtime.bus.connection import Bus
 from shale.runtime.service import Card
 
 _NS = 1_000_000_000
+TRIES, PAUSE = 10, 0.2
 _MIN_WINDOW = 100_000_000
 """100 ms, the server's least: no message of ours has a Nats-Msg-Id, so the window has nothing to do (events.md)."""
 
@@ -103,11 +105,22 @@ async def _stream(bus: Bus, config: dict[str, Any]) -> str:
     if there is not None and _is_as(there, config):
         return ""
     wanted = {key: value for key, value in config.items() if value is not None}
-    answer = await bus.api(f"STREAM.{'UPDATE' if there else 'CREATE'}.{name}", wanted)
+    answer = await _made(bus, f"STREAM.{'UPDATE' if there else 'CREATE'}.{name}", wanted)
     if "error" in answer:
         word = answer["error"].get("description")
         raise Transient(f"stream {name}: {word}. Is nats-server 2.12 or newer, with -js?")
     return f"stream {name}{' (changed)' if there else ''}"
+
+
+async def _made(bus: Bus, subject: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the server's answer; a stream whose namesake was just deleted is asked for again while its folder goes."""
+    answer = await bus.api(subject, wanted)
+    for _ in range(TRIES):
+        if not answer.get("error", {}).get("description", "").startswith("error creating store"):
+            break
+        await asyncio.sleep(PAUSE)
+        answer = await bus.api(subject, wanted)
+    return answer
 
 
 async def _consumer(bus: Bus, consumer: Consumer, ack_wait: float) -> str:
