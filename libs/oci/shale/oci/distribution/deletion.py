@@ -4,19 +4,21 @@ from shale.oci import manifest as manifests_of
 from shale.oci.distribution import blobs, manifests, referrers
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.repository import GONE, Repository
-from shale.oci.distribution.transport import Request
+from shale.oci.distribution.transport import Lost, Request
 from shale.oci.registry import Unsupported
 
+_BAD_REQUEST = 400
 _DECLINED = frozenset({405, 501})
 
 
 def declines(answer: Answer) -> bool:
     """Say whether a registry does not do this at all."""
-    return answer.status in _DECLINED or answer.says("UNSUPPORTED") or (answer.status == 400 and _takes_digests(answer))  # noqa: PLR2004
+    return answer.status in _DECLINED or answer.says("UNSUPPORTED")
 
 
-def _takes_digests(answer: Answer) -> bool:
-    return answer.says("DIGEST_INVALID", "TAG_INVALID", "MANIFEST_INVALID")
+def wants_digest(answer: Answer) -> bool:
+    """Say whether a registry does this to a digest only (docker-registry 2.8.2 calls a tag a wrong digest)."""
+    return answer.status == _BAD_REQUEST and answer.says("DIGEST_INVALID", "TAG_INVALID", "MANIFEST_INVALID")
 
 
 def unsupported(repo: Repository) -> Unsupported:
@@ -43,9 +45,15 @@ def delete(repo: Repository, digest: str) -> bool | Unsupported:
 
 def manifest(repo: Repository, digest: str) -> bool | Unsupported:
     """Delete a manifest, and with it the tags that name it; False when it is not there. Raises Transient."""
-    answer = repo.client.call(Request("DELETE", repo.url(f"manifests/{digest}")), repo.deleting)
+    return repo.client.tried(lambda: _manifest(repo, digest))
+
+
+def _manifest(repo: Repository, digest: str) -> bool | Unsupported:
+    answer = repo.client.once(Request("DELETE", repo.url(f"manifests/{digest}")), repo.deleting)
     if answer.ok or answer.status == GONE:
         return answer.ok
+    if wants_digest(answer):  # it was given one: docker-registry 2.8.2, when two delete or put the same at once
+        raise Lost(f"{repo.client.host} does not delete {digest} now: {answer.reason()}", busy=True)
     if not declines(answer):
         raise repo.surprise(f"delete {digest}", answer)
     there = manifests.describe(repo, digest) is not None

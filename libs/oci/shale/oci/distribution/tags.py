@@ -43,7 +43,7 @@ def untag(repo: Repository, tag: str) -> bool | Unsupported:
         return True
     if answer.status == GONE or manifests.describe(repo, tag) is None:
         return False
-    if not deletion.declines(answer):
+    if not deletion.declines(answer) and not deletion.wants_digest(answer):
         raise repo.surprise(f"untag {tag}", answer)
     return repo.client.tried(lambda: _moved_away(repo, tag))
 
