@@ -29,4 +29,4 @@ def find_or_skip(name: str) -> str:
     pytest.skip(missing)
 
 
-pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries"]
+pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries", "shale.testkit.kube"]
