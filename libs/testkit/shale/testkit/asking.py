@@ -8,8 +8,8 @@ from shale.contracts.resources import KINDS, Model, ModelVersion, Object
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Missing, Resources
 
-SOON = 10.0
-"""Seconds that anything may take."""
+SOON = 60.0
+"""Seconds that anything may take: a cluster that has just learned a kind collects it late."""
 TURN = 0.05
 
 T = TypeVar("T")
