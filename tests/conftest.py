@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import celpy  # noqa: F401 (it raises the recursion limit; Hypothesis wants to find that unchanged after a test)
 import pytest
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools" / "bin"
