@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import celpy  # noqa: F401 (it raises the recursion limit; Hypothesis wants to find that unchanged after a test)
 import pytest
 
+importlib.import_module("celpy")  # it raises the recursion limit; Hypothesis wants that unchanged after a test
 TOOLS = Path(__file__).resolve().parent.parent / ".tools" / "bin"
 
 
