@@ -9,7 +9,7 @@ import pytest
 from shale.contracts.errors import Transient
 from shale.kube.client import Client, Seen
 from shale.kube.connection import connected
-from shale.kube.discovery import Gvk
+from shale.kube.gvk import Gvk
 from shale.kube.resources import Conflict, Invalid, Missing, Removed
 from shale.testkit.asking import SOON
 

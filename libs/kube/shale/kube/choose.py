@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+NONE = "none"
+"""The kubeconfig of who wants no cluster, not even the one whose pod it is."""
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
@@ -15,7 +17,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def cluster(kubeconfig: str, environ: Mapping[str, str], account: str = ACCOUNT) -> Place | None:
-    """Return the cluster, or None: resources are embedded. Raises ValueError when a kubeconfig is named and not there."""
+    """Return the cluster, or None: resources are embedded. Raises ValueError when the kubeconfig is not there."""
+    if kubeconfig == NONE:
+        return None
     if kubeconfig:
         path = Path(kubeconfig).expanduser()
         if not path.is_file():

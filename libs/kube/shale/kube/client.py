@@ -12,7 +12,8 @@ import msgspec
 from shale.kube import answers, deletes, names, watching
 from shale.kube.answers import Answer
 from shale.kube.connection import APPLY, Connection
-from shale.kube.discovery import Discovery, Gvk, gvk_of
+from shale.kube.discovery import Discovery
+from shale.kube.gvk import Gvk, gvk_of
 from shale.kube.resources import Cascade, Conflict, Expired, Invalid, Missing, Removed
 
 Tree = dict[str, Any]

@@ -1,23 +1,12 @@
 """Where the objects of a kind lie on an API server: asked once per group, and again for a kind that is not known."""
 
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from shale.kube import answers
 from shale.kube.connection import Connection
-
-
-class Gvk(msgspec.Struct, frozen=True):
-    """A kind as manifests name it: `Gvk("apps/v1", "Deployment")`."""
-
-    api_version: str
-    kind: str
-
-    def __str__(self) -> str:
-        """Return `apps/v1 Deployment`."""
-        return f"{self.api_version} {self.kind}"
+from shale.kube.gvk import Gvk
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -66,11 +55,6 @@ class Discovery:
             raise answers.failure(answer.code, said, f"what {api_version} serves", answer.retry_after)
         found = msgspec.json.decode(answer.body, type=_Served).resources
         return {one.kind: one for one in found if "/" not in one.name}  # the others are subresources
-
-
-def gvk_of(manifest: dict[str, Any]) -> Gvk:
-    """Return the kind that a manifest names; KeyError: it names none."""
-    return Gvk(manifest["apiVersion"], manifest["kind"])
 
 
 def _root(api_version: str) -> str:

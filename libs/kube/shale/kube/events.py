@@ -1,11 +1,11 @@
-"""What a person who describes an object should read of its life: one Event for each phase and reason of a generation. Pure."""
+"""What a person who describes an object reads of its life: an Event for each phase and reason of a generation. Pure."""
 
 import hashlib
 from typing import Any
 
 from shale.contracts.resources import GROUP, VERSION, Object, Status
 from shale.contracts.resources.meta import Condition
-from shale.kube.discovery import Gvk
+from shale.kube.gvk import Gvk
 
 EVENT = Gvk("events.k8s.io/v1", "Event")
 CONTROLLER = f"{GROUP}/watcher"
@@ -18,7 +18,8 @@ _NAME = 200
 def of(obj: Object, status: Status, now: str, instance: str) -> dict[str, Any] | None:
     """Return the Event of a status that is written over `obj`; None when neither phase nor reason change.
 
-    Its name is made from what it says: told again after a crash it is there already. `now` is RFC 3339 with microseconds.
+    Its name is made from what it says: told again after a crash it is there already. `now` is RFC 3339 with
+    microseconds.
     """
     before, after = _standing(obj.status), _standing(status)
     ready = _ready(status)
