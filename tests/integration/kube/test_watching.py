@@ -238,7 +238,7 @@ async def test_a_kind_that_is_removed_is_gone_and_one_that_comes_back_is_watched
 
 async def test_an_object_of_600_kb_is_listed_and_watched(resources, ns):
     """Of many chunks: a reader of lines would stop at its bound."""
-    words = tuple(Condition(f"T{number}", "True", "Because", "é" * 32_768) for number in range(20))
+    words = tuple(Condition(f"T{number}", "True", "Because", "e" * 32_767 + "é") for number in range(20))
     mine = await made(resources, model(ns, "large"))
     async with aclosing(resources.watch(MODEL, mine.metadata.resource_version)) as watch:
         large = await there(resources.apply_status(mine, ModelStatus(conditions=words)))
