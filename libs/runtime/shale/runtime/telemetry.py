@@ -27,6 +27,8 @@ _STANDARD = set(vars(logging.makeLogRecord({})))
 _tracer = trace.get_tracer("shale")
 _meter = metrics.get_meter("shale")
 _settled = _meter.create_counter("shale.settled", unit="1", description="triggers settled, by service and answer")
+_used = _meter.create_gauge("shale.stream.used", unit="By", description="bytes that a stream or bucket holds")
+_allowed = _meter.create_gauge("shale.stream.allowed", unit="By", description="bytes that it may hold; then it refuses")
 _seconds = _meter.create_histogram("shale.settle.duration", unit="s", description="how long one trigger took to settle")
 
 
@@ -66,6 +68,12 @@ def start(service: str, level: str) -> None:
 def _ended(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
     """Log what ends the process as one line, as all else."""
     logging.getLogger("shale.process").critical("ended by an error", exc_info=(kind, error, at))
+
+
+def stocked(stream: str, used: int, allowed: int) -> None:
+    """Note how many bytes a stream holds, and how many it may."""
+    _used.set(used, {"stream": stream})
+    _allowed.set(allowed, {"stream": stream})
 
 
 def exposition() -> bytes:
