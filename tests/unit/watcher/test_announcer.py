@@ -247,6 +247,17 @@ async def test_what_the_bus_does_not_take_is_told_again(street):
         await told(street, "1 declared")
 
 
+async def test_back_off_doubles_and_has_an_end(street, monkeypatch, caplog):
+    monkeypatch.setattr(module, "LONGEST", 0.3)
+    bus = Flaky(street.bus, "flaky")
+    bus.failures = 4
+    async with announcing(street, plane=bus):
+        await street.version()
+        await told(street, "1 declared")
+    waits = [record.again_in for record in caplog.records if record.message == "not told yet"]
+    assert waits == [0.1, 0.2, 0.3, 0.3]
+
+
 async def test_who_changes_the_object_meanwhile_makes_it_hold_again(street):
     street.resources.times = 2
     async with announcing(street):
