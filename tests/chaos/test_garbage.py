@@ -1,5 +1,8 @@
 """What cannot be decoded is kept with its reason, and does not stand in the way of the true word."""
 
+import asyncio
+import urllib.request
+
 import pytest
 
 from shale.contracts import streams, subjects
@@ -131,3 +134,26 @@ async def test_what_strangers_write_ends_no_watcher_and_hides_nobody(house: Hous
         await visitor.delete(key.rpartition(".")[2])
     await visitor.delete("beside")
     await visitor.vanishes("beside", within=60)
+
+
+def _metrics(house: House) -> str:
+    """Return what the watcher measures."""
+    port = house.the("watcher").says("up")[-1]["health_port"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        return answer.read().decode()
+
+
+async def test_how_full_each_stream_is_and_what_cannot_be_read_are_metrics_of_the_watcher(
+    house: House, visitor: Visitor
+) -> None:
+    wanted = [
+        *(("shale_stream_used_bytes", f'stream="{name}"') for name in streams.stored()),
+        *(("shale_stream_allowed_bytes", f'stream="{name}"') for name in streams.stored()),
+        *(("shale_unreadable", f'kind="{kind}"') for kind in KINDS),
+    ]
+
+    async def measured() -> bool:
+        lines = (await asyncio.to_thread(_metrics, house)).splitlines()
+        return all(any(line.startswith(f"{name}{{") and label in line for line in lines) for name, label in wanted)
+
+    await visitor.until("the gauges", measured, within=60)

@@ -26,8 +26,8 @@ def readable(tmp_path):
         ("dangling", "gone"),
         ("loop", "loop"),
     ):
-        os.symlink(target, inside / name)
-    os.symlink(inside, tmp_path / "root-link")
+        (inside / name).symlink_to(target)
+    (tmp_path / "root-link").symlink_to(inside)
     os.mkfifo(inside / "fifo")
     return roots.parse(f"/models={inside},/absent={tmp_path}/nothing,/linked={tmp_path}/root-link")
 

@@ -24,7 +24,7 @@ class Stream(msgspec.Struct, frozen=True):
     per_subject: int = -1
     """Messages kept per subject; with `discard="new"` a further one is refused."""
     max_age: int = 0
-    max_bytes: int = GIB
+    max_bytes: int = -1
     ttl: bool = False
     schedules: bool = False
     sources: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
     name: str
     ttl: int = 0
-    max_bytes: int = GIB
+    max_bytes: int = -1
     why: str = ""
 
 
@@ -56,6 +56,7 @@ NOW = Stream(
     name="SHALE_NOW",
     subjects=("shale.now.>",),
     per_subject=1,
+    max_bytes=GIB,
     why="readings: the last one per subject",
 )
 JOBS = Stream(
@@ -64,6 +65,7 @@ JOBS = Stream(
     retention="workqueue",
     discard="new",
     per_subject=1,
+    max_bytes=GIB,
     why="work for exactly one worker; asking twice is refused, also while it is in a worker's hands",
 )
 TICKS = Stream(
@@ -71,6 +73,7 @@ TICKS = Stream(
     subjects=("shale.tick.>",),
     retention="workqueue",
     per_subject=1,
+    max_bytes=GIB,
     schedules=True,
     ttl=True,
     why="wake me then: scheduled messages, re-arming replaces",
@@ -93,7 +96,7 @@ DEAD = Stream(
 STREAMS = (FACTS, NOW, JOBS, TICKS, DEAD, HISTORY)
 
 CLAIM = Bucket("shale-claim", max_bytes=GIB // 4, why="tags and leases: a key is taken by who creates it")
-OBJECTS = Bucket("shale-objects", why="embedded mode only: the resources themselves")
+OBJECTS = Bucket("shale-objects", max_bytes=GIB, why="embedded mode only: the resources themselves")
 
 BUCKETS = (CLAIM, OBJECTS)
 
