@@ -9,7 +9,17 @@ from shale.contracts import streams, subjects
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.envelope import unwrap
-from shale.contracts.facts import Gone, Held, ImageBuilt, LayerPacked, Progressed, Released
+from shale.contracts.facts import (
+    Gone,
+    Held,
+    ImageBuilt,
+    LayerPacked,
+    LayerRefused,
+    Progressed,
+    Released,
+    Scanned,
+    ScanRefused,
+)
 from shale.contracts.jobs import PackLayer
 from shale.runtime.plane import Mark, Plane
 from shale.runtime.service import Card
@@ -77,6 +87,44 @@ async def test_of_two_who_say_one_fact_exactly_one_tells_it_and_its_word_stands(
 async def test_what_was_told_is_not_told_again_by_the_same_one(plane):
     assert await plane.say(layer_packed()) > 0
     assert await plane.say(layer_packed()) == 0
+
+
+@pytest.mark.parametrize(
+    ("done", "refused"),
+    [
+        pytest.param(
+            lambda about: layer_packed(about=about),
+            lambda about: LayerRefused(about, LAYER.part, "WorkerLost", "three died of it"),
+            id="a layer",
+        ),
+        pytest.param(
+            lambda about: Scanned(about, "all~1", (), ()),
+            lambda about: ScanRefused(about, "all~1", "WorkerLost", "three died of it"),
+            id="a scan",
+        ),
+    ],
+)
+async def test_of_a_jobs_two_ends_exactly_one_is_told_whoever_comes_first(rig, done, refused):
+    for contest in range(20):
+        about = msgspec.structs.replace(ABOUT, uid=f"uid-{contest}")
+        ends = (done(about), refused(about))
+        first, second = ends if contest % 2 else ends[::-1]
+        sequences = await asyncio.gather(rig.plane.say(first), rig.other.say(second))
+        assert sorted(bool(sequence) for sequence in sequences) == [False, True]
+        assert len((await told(rig.plane, about)).said) == 1
+
+
+async def test_a_worker_that_slept_cannot_tell_the_other_end_of_its_job(plane):
+    assert await plane.say(layer_packed()) > 0
+    assert await plane.say(LayerRefused(ABOUT, LAYER.part, "WorkerLost", "three died of it")) == 0
+    assert await plane.say(layer_packed(digest="sha256:b")) == 0
+    [said] = (await told(plane)).said
+    assert said.fact == layer_packed()
+
+
+async def test_the_end_of_one_part_is_no_end_of_another(plane):
+    assert await plane.say(layer_packed("0-a~1")) > 0
+    assert await plane.say(LayerRefused(ABOUT, "0-a~2", "SourceChanged", "it changed")) > 0
 
 
 async def test_sequences_rise_over_all_facts(plane):

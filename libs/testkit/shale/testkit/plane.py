@@ -111,10 +111,10 @@ class SimPlane:
         )
 
     async def say(self, fact: Milestone) -> int:
-        """Publish a milestone under its fence: nothing was said on its subject before."""
+        """Publish a milestone under its fence: nothing on its own subject, nor where the job's other end would lie."""
         data = self._wrap(fact)
         await self._gate(f"say {type(fact).__name__}")
-        sequence = self.bus.publish_fact(fact, data)
+        sequence = self.bus.publish_fact(fact, data, 0, subjects.fence_of(fact))
         await self._gate(f"said {type(fact).__name__}")
         return sequence or 0
 

@@ -45,11 +45,12 @@ class JetPlane:
         return Told(about=about, said=level.said, asked=pending, readings=progress, now=self.now())
 
     async def say(self, fact: Milestone) -> int:
-        """Publish a milestone under its fence: sequence 0 of its own subject."""
-        headers = {**_HEADERS, FENCE: "0"}
+        """Publish a milestone under its fence: nothing on its own subject, nor where the job's other end would lie."""
+        subject, fence = subjects.of_fact(fact), subjects.fence_of(fact)
+        headers = {**_HEADERS, FENCE: "0"} | ({FENCE_SUBJECT: fence} if fence != subject else {})
         if isinstance(fact, Gone):
             headers[TTL] = str(streams.GONE_TTL)
-        ack = await self.bus.publish(subjects.of_fact(fact), wrap(fact, self.service, self.now()), headers)
+        ack = await self.bus.publish(subject, wrap(fact, self.service, self.now()), headers)
         return ack.seq if ack else 0
 
     async def hold(self, held: Held) -> int | None:
