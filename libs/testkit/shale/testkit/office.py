@@ -62,6 +62,7 @@ class Post:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
         self.down = False
+        self.is_connected = True
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         """Note what is published, by its headers."""

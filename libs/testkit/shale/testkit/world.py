@@ -22,8 +22,13 @@ from shale.testkit.stream import SimConsumer
 
 STEP = 30.0
 """Seconds that one step may take in truth; more is a hang."""
-PATIENCE = 6
-"""How often time may pass without any change before a town counts as quiet: who waits for ever re-arms for ever."""
+PATIENCE = 12
+"""How often time may pass without any change before a town counts as quiet: who waits for ever re-arms for ever.
+
+A death is noticed after half a dozen looks.
+"""
+ASLEEP = 60.0
+"""Seconds that a paused process sleeps at least: its messages are handed out again, and its last word is old."""
 
 Act = Callable[[Plane], Awaitable[Any]]
 Move = Callable[[], Awaitable[Any]]
@@ -128,6 +133,7 @@ class Town:
 
         async def steal() -> None:
             self._zombies -= 1
+            self.bus.advance(self.bus.clock + ASLEEP)
             _give_back(case.letters)
 
         return steal
