@@ -177,10 +177,10 @@ class SimPlane:
         return revision
 
     async def arm(self, service: str, about: About, at: float) -> None:
-        """Wake `service` at `at`, rounded up to whole seconds; arming again replaces."""
+        """Wake `service` at `at` (this host's time), rounded up to whole seconds; arming again replaces."""
         tick = subjects.of_tick(service, about)
         await self._gate("arm")
-        armed = _Armed(float(math.ceil(at)), tick, about)
+        armed = _Armed(float(math.ceil(self.bus.clock + at - self.now())), tick, about)
         self.bus.ticks.put(subjects.armed(tick), msgspec.json.encode(armed))
         await self._gate("armed")
 

@@ -83,11 +83,13 @@ class Town:
         """Take steps until nothing is left to be done, now or later. Raises NeverQuietError."""
         for _ in range(most):
             moves = self._moves()
-            if self._acts and (not moves or self._hurries()):
+            if self._acts and self._hurries():
                 await self._acts.pop(0)(self.outside)
             elif moves:
                 await moves[self.disorder.choose(len(moves))]()
-            elif not self._advance():
+            elif self._acts and not (self._is_put_off() and self._advance()):
+                await self._acts.pop(0)(self.outside)
+            elif not self._acts and not self._advance():
                 return
         raise NeverQuietError(f"still busy after {most} steps; the last ones: {self.steps[-20:]}")
 
@@ -176,6 +178,10 @@ class Town:
             case Ack():
                 pass
         return newest.consumer.ack(newest.stored)
+
+    def _is_put_off(self) -> bool:
+        """Whether a message waits for its time: what it is about is not done."""
+        return any(one.next_due() is not None for durables in self._durables.values() for one in durables)
 
     def _advance(self) -> bool:
         """Let time pass until something is due; False when nothing is, or when time changes nothing any more."""
