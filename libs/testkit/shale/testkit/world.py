@@ -22,10 +22,10 @@ from shale.testkit.stream import SimConsumer
 
 STEP = 30.0
 """Seconds that one step may take in truth; more is a hang."""
-PATIENCE = 12
-"""How often time may pass without any change before a town counts as quiet: who waits for ever re-arms for ever.
+PATIENCE, QUIET = 6, 600.0
+"""How often time may pass, and how many seconds, without any change before a town counts as quiet.
 
-A death is noticed after half a dozen looks.
+Who waits for ever re-arms for ever; a death is noticed within a minute.
 """
 ASLEEP = 60.0
 """Seconds that a paused process sleeps at least: its messages are handed out again, and its last word is old."""
@@ -76,7 +76,7 @@ class Town:
         cards = {process.service.card.name: process.service.card for process in self.processes}
         self._durables = {name: _durables(self.bus, card) for name, card in cards.items()}
         self._acts, self._zombies = list(scene.acts), self.disorder.zombies
-        self._seen, self._unchanged = (0, 0, 0, 0), 0
+        self._seen, self._unchanged, self._since = (0, 0, 0, 0), 0, 0.0
         self.bus.ears.append(self._hear)
 
     async def run(self, most: int = 20_000) -> None:
@@ -186,11 +186,13 @@ class Town:
     def _advance(self) -> bool:
         """Let time pass until something is due; False when nothing is, or when time changes nothing any more."""
         seen = (self.bus.facts.last, self.bus.now.last, self.bus.jobs.last, len(self.bus.jobs.under([">"])))
-        self._unchanged = self._unchanged + 1 if self._seen == seen else 0
-        self._seen = seen
+        if self._seen != seen:
+            self._seen, self._unchanged, self._since = seen, 0, self.bus.clock
+        quiet = self._unchanged >= PATIENCE and self.bus.clock - self._since >= QUIET
+        self._unchanged += 1
         late = [one.next_due() for durables in self._durables.values() for one in durables]
         due = [at for at in (self.bus.next_tick(), *late) if at is not None]
-        if not due or self._unchanged >= PATIENCE:
+        if not due or quiet:
             return False
         self.bus.advance(min(due))
         return True
