@@ -51,8 +51,9 @@ class Work:
         """Say `Working` before the first effect.
 
         Return how to answer instead when this work cannot begin now, or not any more: somebody else is at it, or it has
-        ended every attempt before. What is not at its first attempt works alone in its process.
+        ended every attempt before. What is not at its first attempt works alone in its process. Raises Stopped.
         """
+        self.beat.heed()
         if self.voice.attempt or not self.speaks:
             return None
         was = await self.voice.before()

@@ -151,7 +151,7 @@ async def a_while() -> None:
         await asyncio.sleep(0)
 
 
-def job(part: str, delivered: int = 1) -> Letter:
+def job(part: str, delivered: int = 1, about: About = ABOUT) -> Letter:
     """Return the message of a job."""
-    asked = PackLayer(ABOUT, part, "file:///w", "repo", Layer(part, "w", 1))
+    asked = PackLayer(about, part, "file:///w", "repo", Layer(part, "w", 1))
     return Letter(streams.JOBS.name, subjects.of_job(asked), wrap(asked, "test", 0), delivered=delivered)

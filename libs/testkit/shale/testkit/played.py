@@ -95,6 +95,11 @@ class World:
         """Settle one trigger, the object's wish when none is named, as the desk does."""
         return await settle(service, work or Work(service.card, trigger or Woken(ABOUT), self.plane), tries)
 
+    async def gone_and_held(self) -> None:
+        """Let the service hold something of an object that is gone since."""
+        await self.plane.hold(Held(ABOUT.whole(), CARD.name))
+        await self.plane.say(Gone(ABOUT))
+
     def later(self, seconds: float = 60) -> None:
         """Let time pass: nobody who was at work is taken for alive any more."""
         self.bus.advance(self.bus.clock + seconds)
