@@ -7,7 +7,7 @@ itself is raised as `Transient`, what a caller expects comes back as a value.
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -39,9 +39,13 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class NoAccess(msgspec.Struct, frozen=True):
-    """Nothing passes here until someone acts; `message` names the cure."""
+    """Nothing passes here until someone acts; `message` names the cure.
 
-    reason: Literal["RepositoryNotFound", "Unauthorized", "Denied", "Untrusted"]
+    `reason` is a condition's: RepositoryNotFound, Unauthorized, Denied, Untrusted, NoRegistry, or what is wrong with a
+    Secret (SecretNotFound...).
+    """
+
+    reason: str
     message: str
 
 

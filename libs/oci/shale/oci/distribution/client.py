@@ -36,7 +36,7 @@ class Client:
         self.base, self.host, self.bounds, self.pause = base, host, options.patience, options.pause
         self._origin = origin.of(base)
         self._transport, self._insecure = transport, options.insecure
-        self._authority = Authority(host, options.credentials, self._ask, time.monotonic)
+        self._authority = Authority(host, options, self._ask, time.monotonic)
 
     def call(self, request: Request, scopes: Scopes, limit: int = SMALL) -> Answer:
         """Return the answer to a request that may be sent twice, whatever it is. Raises Transient (Refused too)."""

@@ -21,9 +21,11 @@ class Distribution:
     What it cannot explain it raises as ValueError: an answer that no registry should give.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, transport: Transport | None = None) -> None:
+        """With a `transport` its connections are used, which others may use too; `options` say the same trust."""
         self._options = options or Options()
-        self._transport = Transport(Trust(self._options.insecure, self._options.ca), self._options.patience)
+        trust = Trust(self._options.insecure, self._options.ca)
+        self._transport = transport or Transport(trust, self._options.patience)
         self._clients: dict[str, Client] = {}
         self._lock = Lock()
 
