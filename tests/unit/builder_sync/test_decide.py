@@ -2,8 +2,8 @@
 
 import pytest
 
-from shale.builder_sync.decide import A_DAY, LOOK_AGAIN, Seen, decide
-from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.decide import A_DAY, Seen, decide
+from shale.builder_sync.results import AT_A_REGISTRY, AT_A_SOURCE, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import File, Layer, PackedLayer, Small
 from shale.contracts.facts import LayerPacked, Scanned
@@ -33,7 +33,7 @@ TABLE = {
             "file:///models/resnet holds no files that include and exclude let through: "
             "put the weights there, or make a version with other globs",
             until=NOW + A_DAY,
-            again_in=LOOK_AGAIN,
+            again_in=AT_A_SOURCE,
             stalled=True,
         ),
     ),
@@ -45,12 +45,12 @@ TABLE = {
     "waits for who mends a source that cannot be listed, and looks again": (
         SCAN,
         Seen(Stall("Unreadable", "a socket"), NOW),
-        Wait("Unreadable", "a socket", until=NOW + A_DAY, again_in=LOOK_AGAIN, stalled=True),
+        Wait("Unreadable", "a socket", until=NOW + A_DAY, again_in=AT_A_SOURCE, stalled=True),
     ),
     "waits for who lets it into the registry, and looks again": (
         PACK,
-        Seen(Stall("SecretNotFound", "create it"), NOW),
-        Wait("SecretNotFound", "create it", until=NOW + A_DAY, again_in=LOOK_AGAIN, stalled=True),
+        Seen(Stall("SecretNotFound", "create it", AT_A_REGISTRY), NOW),
+        Wait("SecretNotFound", "create it", until=NOW + A_DAY, again_in=AT_A_REGISTRY, stalled=True),
     ),
     "refuses a layer that is not what was listed, and names the cure": (
         PACK,

@@ -1,6 +1,7 @@
 """What goes with a version whose deletionPolicy is Delete, and what stays because somebody else names it."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -38,11 +39,11 @@ class Frail(Layout):
     def orphans(self, repo):
         return bool(repo)
 
-    def untag(self, repo, tag):
+    def untag(self, repo, tag) -> Any:
         self._step()
         return Unsupported(self.keeps) if self.keeps else super().untag(repo, tag)
 
-    def delete(self, repo, digest):
+    def delete(self, repo, digest) -> Any:
         self._step()
         return Unsupported(self.keeps) if self.keeps else super().delete(repo, digest)
 
@@ -60,7 +61,7 @@ class World:
         self.opened = Opened(self.registry)
         self.service = ImageBuilder(self.claims, self.opened)
 
-    async def version(self, name, data=b"weights", policy="Delete"):
+    async def version(self, name, data=b"weights", policy: Any = "Delete"):
         """Publish a version under a tag of its own name; return what was told of it until its end."""
         pushed = push(self.registry, REPO, (data,))
         assert isinstance(pushed, Pushed)

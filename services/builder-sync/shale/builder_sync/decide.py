@@ -9,8 +9,6 @@ from shale.contracts.jobs import Job, PackLayer, ScanArtifact
 from shale.runtime.decision import Decision, Do, Done, Refuse, Wait
 
 A_DAY = 86_400.0
-LOOK_AGAIN = 60.0
-"""Seconds between two looks at what somebody must mend: neither sources nor registries send facts."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -25,17 +23,21 @@ def decide(job: Job, seen: Seen) -> Decision:
     match job, seen.result:
         case _, None:
             return Do(job)
-        case _, Stall(reason, message):
-            return Wait(reason, message, until=seen.now + A_DAY, again_in=LOOK_AGAIN, stalled=True)
+        case _, Stall() as stall:
+            return _wait(seen, stall)
         case _, Refusal(reason, message):
             return Refuse(reason, f"{message}: {job.about.retry}")
         case ScanArtifact(), Listed((), ()):
             cure = "put the weights there, or make a version with other globs"
             empty = f"{job.uri} holds no files that include and exclude let through: {cure}"
-            return Wait("EmptySource", empty, until=seen.now + A_DAY, again_in=LOOK_AGAIN, stalled=True)
+            return _wait(seen, Stall("EmptySource", empty))
         case ScanArtifact(about, part), Listed(files, small):
             return Done((Scanned(about, part, files, small),))
         case PackLayer(about, part), PackedLayer() as layer:
             return Done((LayerPacked(about, part, layer),))
         case _:
             raise TypeError(f"{type(seen.result).__name__} is no result of {type(job).__name__}")
+
+
+def _wait(seen: Seen, stall: Stall) -> Wait:
+    return Wait(stall.reason, stall.message, until=seen.now + A_DAY, again_in=stall.again_in, stalled=True)

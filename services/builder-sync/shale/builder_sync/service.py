@@ -10,7 +10,7 @@ import msgspec
 from shale.builder_sync.card import CARD
 from shale.builder_sync.decide import Seen, decide
 from shale.builder_sync.pack import pack_layer, scan_source
-from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import Released
@@ -66,14 +66,18 @@ class BuilderSync:
         target = Target(job.repo, job.about.namespace, job.push_secret, job.registry)
         try:
             match self.registries.open(target, beat.pause):
-                case NoAccess(reason, message):
-                    return Stall(reason, message)
+                case NoAccess() as why:
+                    return _kept_out(why)
                 case registry:
                     return pack_layer(job, source, registry, beat.moved)
         except Refused as refused:
-            return Stall(refused.why.reason, refused.why.message)
+            return _kept_out(refused.why)
 
     async def release(self, about: About, told: Told) -> Released:
         """Hold nothing: an upload that was stopped took itself back."""
         del told
         return Released(about.whole(), self.card.name)
+
+
+def _kept_out(why: NoAccess) -> Stall:
+    return Stall(why.reason, why.message, AT_A_REGISTRY)
