@@ -10,7 +10,6 @@ import itertools
 import random
 import shutil
 
-import celpy
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -34,8 +33,6 @@ from shale.watcher.announce import AddFinalizer, about, announce
 from shale.watcher.maker import Maker
 from shale.watcher.scribe import Scribe
 from shale.watcher.undertaker import Undertaker
-
-celpy.Environment()  # the first one raises the recursion limit: within a test Hypothesis takes that for its fault
 
 cuts = st.lists(st.integers(0, 90), max_size=5)
 seeds = st.integers(0, 1 << 30)
