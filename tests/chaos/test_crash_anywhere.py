@@ -35,6 +35,7 @@ from shale.testkit.crash import (
     gaps,
     run_to_end,
 )
+from shale.testkit.opened import Opened
 from shale.testkit.plane import SimBus, SimPlane
 from shale.testkit.world import Disorder, Scene, Town
 from shale.watcher.announce import AddFinalizer, about, announce
@@ -80,8 +81,8 @@ class Place:
         return Scene(
             makers=(
                 lambda _: StorageProvisioner(self.roots),
-                *[lambda _: ImageBuilder(Claims(self.claimed), self.registry)] * builders,
-                *[lambda _: BuilderSync(self.roots, self.registry)] * workers,
+                *[lambda _: ImageBuilder(Claims(self.claimed), Opened(self.registry))] * builders,
+                *[lambda _: BuilderSync(self.roots, Opened(self.registry))] * workers,
                 lambda _: Scribe(self.resources),
                 lambda _: Undertaker(self.resources),
                 lambda _: Maker(self.resources),
