@@ -17,6 +17,7 @@ from shale.kube.resources import Resources
 from shale.runtime.process import Doors, Program
 from shale.runtime.settings import read
 from shale.watcher.announcer import Announcer
+from shale.watcher.keeper import Keeper
 from shale.watcher.maker import Maker
 from shale.watcher.scribe import Scribe
 from shale.watcher.undertaker import Undertaker
@@ -32,7 +33,7 @@ Task = Callable[[], Awaitable[None]]
 
 
 class WatcherSettings(msgspec.Struct, frozen=True):
-    """`kubeconfig` (SHALE_KUBECONFIG): the cluster whose objects are watched; in a pod its own one, unless it is `none`.
+    """`kubeconfig` (SHALE_KUBECONFIG): the cluster whose objects are watched; in a pod its own, unless it is `none`.
 
     Elsewhere objects lie in the bucket of the bus.
     """
@@ -83,7 +84,7 @@ def _program(doors: Doors, resources: Resources, beside: tuple[Task, ...], close
 
     return Program(
         services=(Scribe(resources), Undertaker(resources), Maker(resources)),
-        tasks=(announcer.run, resync, *beside),
+        tasks=(announcer.run, resync, Keeper(doors.store, announcer.tell_again).run, *beside),
         lease="watcher",
         closes=closes,
     )
