@@ -13,7 +13,7 @@ from shale.secrets.folder import FolderSecrets
 from shale.secrets.grant import grant
 from shale.secrets.hidden import Hidden
 from shale.secrets.secret import Forbidden, Malformed, Missing, NotGranted, Secret
-from shale.testkit.apiserver import ApiServer, running
+from shale.testkit.apiserver import ApiServer
 from shale.testkit.loopback import Loopback
 from shale.testkit.secrets import TOKEN, MemorySecrets, SecretsApi, docker_secret, opaque
 
@@ -135,10 +135,9 @@ def named(name, namespace=None):
     return {"metadata": {"name": name} | ({"namespace": namespace} if namespace else {})}
 
 
-@pytest.fixture(scope="module")
-def api_server(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("testbed"), "both") as kubeconfig:
-        yield ApiServer(kubeconfig)
+@pytest.fixture
+def api_server(testbed):
+    return ApiServer(testbed)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ import yaml
 
 TESTBED = Path(__file__).resolve().parents[5] / "shared" / "kube" / "testbed"
 START_WITHIN, END_WITHIN = 100.0, 60.0
+LIVES = 3600
+"""Seconds after which it ends by itself, should nobody be left to end it."""
 
 Tree = dict[str, Any]
 
@@ -63,7 +65,8 @@ def running(home: Path, mode: Literal["crd", "full", "both"]) -> Generator[str]:
     if not TESTBED.exists():
         pytest.skip("no API server: set SHALE_TEST_KUBECONFIG, or put shared/kube/testbed beside the repository")
     bed = str(home / "bed")
-    up = [sys.executable, str(TESTBED), "up", "--dir", bed, "--mode", mode, "--owner", str(os.getpid())]
+    ends = ["--owner", str(os.getpid()), "--ttl", str(LIVES)]
+    up = [sys.executable, str(TESTBED), "up", "--dir", bed, "--mode", mode, *ends]
     started = subprocess.run(up, capture_output=True, text=True, timeout=START_WITHIN, check=False)
     if started.returncode:
         pytest.skip(f"no API server: the testbed did not start: {(started.stderr or started.stdout).strip()[-300:]}")
