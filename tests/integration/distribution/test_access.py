@@ -14,7 +14,8 @@ from shale.oci.distribution.credentials import Bearer, Identity, Login
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.registry import Distribution
 from shale.oci.profiles import ECR
-from shale.oci.registry import NoAccess, Pushed, push
+from shale.oci.refusal import NoAccess, Refused
+from shale.oci.registry import Pushed, push
 from shale.testkit import front
 from shale.testkit.dockerregistry import PASSWORD, USER
 from shale.testkit.front import Front
@@ -191,8 +192,9 @@ def test_a_credential_is_not_sent_to_a_token_server_over_plain_http():
         played.default = front.answer(401, {"WWW-Authenticate": 'Bearer realm="http://token.example/token"'})
         played.on("GET /v2/$", front.answer(200))
         registry = Distribution(Options(known(LOGIN), played.host, patience=PATIENCE))
-        with pytest.raises(ValueError, match=r"leads to token\.example over plain http"):
+        with pytest.raises(Refused, match=r"leads to token\.example over plain http") as raised:
             registry.has(REPO, PUSHED.digest)
+        assert registry.check(REPO, push=True) == raised.value.why
         registry.close()
 
 
@@ -223,7 +225,7 @@ def test_an_upload_that_lies_on_another_host_does_not_carry_the_credential(distr
 def test_redirects_end_somewhere(rough):
     push(rough.registry, REPO, [BLOB])
     rough.front.on("GET ", front.answer(302, {"Location": "/v2/again"}), times=99)
-    with pytest.raises(ValueError, match="leads us on more than 5 times"):
+    with pytest.raises(Refused, match="leads us on more than 5 times"):
         list(rough.registry.pull(REPO, PUSHED.digest))
 
 

@@ -21,6 +21,8 @@ class Profile(msgspec.Struct, frozen=True):
     part_bytes: int = 16 * MiB
     """S3 takes 10,000 parts of at least 5 MiB (160 GB in these), ECR's are 5 to 20 MiB, and ACR refuses bodies over
     about 20 MB (harbor #23015). It is held in memory, so that a part that was lost on the way is sent again."""
+    least_part: int = 5 * MiB
+    """Bytes below which no part goes, however small the bodies are that a proxy takes: S3's least, but for the last."""
     counts: bool = True
     creates: bool = True
     deletes: bool = True

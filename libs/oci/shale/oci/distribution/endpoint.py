@@ -2,7 +2,7 @@
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution import origin
-from shale.oci.distribution.answer import whole
+from shale.oci.distribution.answer import EndlessError, whole
 from shale.oci.distribution.client import SMALL
 from shale.oci.distribution.transport import Lost, Request, Transport, UntrustedError
 
@@ -22,6 +22,8 @@ def find(host: str, transport: Transport, *, insecure: bool) -> str:
         base = f"{scheme}://{host}"
         try:
             answer = whole(transport.send(Request("GET", f"{base}/v2/")), SMALL)
+        except EndlessError:
+            return base  # a large page: whoever begins an upload is told that this is no registry
         except UntrustedError:
             return base  # it speaks TLS: whoever calls it is told whom it does not trust
         except Lost as lost:
