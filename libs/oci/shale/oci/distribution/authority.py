@@ -1,7 +1,10 @@
 """What one registry wants to see of us: learnt from its first challenge, proven with every request that goes to it."""
 
+import time
 from collections.abc import Callable
 from threading import Lock
+
+import msgspec
 
 from shale.oci.distribution import challenge, origin, tokens
 from shale.oci.distribution.answer import Answer
@@ -23,12 +26,14 @@ class Authority:
     `mask` learns whatever is secret of it.
     """
 
-    def __init__(self, host: str, options: Options, ask: Ask, clock: Callable[[], float]) -> None:
-        self._host, self._credentials, self._shown_to, self._ask = host, options.credentials, options.shown_to, ask
+    def __init__(self, host: str, options: Options, ask: Ask, lead: Callable[[str], str]) -> None:
+        """Ask token servers where their realms `lead`. Raises Refused for those that nobody follows."""
+        self._host, self._credentials, self._shown_to = host, options.credentials, options.shown_to
+        self._ask, self._lead = ask, lead
         self.mask = Mask()
         self._challenge: Challenge | None = None
         self._held: Credential | None = None
-        self._purse = tokens.Purse(clock)
+        self._purse = tokens.Purse(time.monotonic)
         self._lock = Lock()
 
     def header(self, scopes: Scopes) -> str:
@@ -83,6 +88,7 @@ class Authority:
 
     def _fetch(self, asked: Challenge, scopes: Scopes) -> tokens.Token:
         request = tokens.request(asked, scopes, self._held)
+        request = msgspec.structs.replace(request, url=self._lead(request.url))
         if self._held is not None and (why := self._shown_to(str(origin.of(request.url)))):
             raise Refused(why)
         answer = self._ask(request)

@@ -1,7 +1,6 @@
 """Requests as the rest of this package wants them: to one registry, authorised, led on by redirects, tried again."""
 
 import sys
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -41,7 +40,7 @@ class Client:
         """The bytes of one body that it takes, as far as we know: a 413 teaches us."""
         self._origin = origin.of(base)
         self._transport, self._insecure, self._pause = transport, options.insecure, options.pause
-        self._authority = Authority(host, options, self._ask, time.monotonic)
+        self._authority = Authority(host, options, self._ask, lambda realm: self.lead(base, realm))
         self.mask = self._authority.mask
         self.mask.learn(*transport.secrets)
 
@@ -156,5 +155,4 @@ class Client:
 
     def _ask(self, request: Request) -> Answer:
         """Ask a token server, which sees the credential: over TLS, or on this machine."""
-        led = msgspec.structs.replace(request, url=self.lead(self.base, request.url))
-        return self._free(whole(self._transport.send(led), SMALL, self.mask))
+        return self._free(whole(self._transport.send(request), SMALL, self.mask))

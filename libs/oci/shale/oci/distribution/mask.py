@@ -13,7 +13,8 @@ _KNOWN = 32  # a job has one login, and that renewed; the rest are tokens
 _SHORT = 4  # what is shorter stands in many words: there the whole text is hidden
 _PIECE = 12  # so much of a secret is a secret: some show the beginning of a token
 _WORD = re.compile(rf"[A-Za-z0-9+/=_.~%-]{{{_PIECE},}}")
-_QUERY = re.compile(r"\?[^\s\"'<>]+")
+_QUERY = re.compile(r"\?[^\s\"'<>]*[^\s\"'<>,.;:)]")
+_CONTROLS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 
 
@@ -61,12 +62,14 @@ def _written(sign: str) -> str:
         rf"\\*{re.escape(sign)}",
         "".join(f"%(?:25)*{byte:02x}" for byte in sign.encode()),
         "".join(rf"\\+u{unit}" for unit in units),
+        rf"\\+U{ord(sign):08x}",
         rf"\\+x{ord(sign):02x}",
         rf"&(?:amp;)?#0*{ord(sign)};",
         rf"&(?:amp;)?#x0*{ord(sign):x};",
         re.escape("".join(map(chr, sign.encode()))),
         *([_NAMED[sign].replace("&", "&(?:amp;)?")] if sign in _NAMED else []),
         *([r"\s+", r"\+"] if sign.isspace() else []),
+        *([rf"\\+{_CONTROLS[sign]}"] if sign in _CONTROLS else []),
     }
     return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
 
