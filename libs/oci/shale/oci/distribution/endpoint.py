@@ -18,6 +18,7 @@ def find(host: str, transport: Transport, *, insecure: bool) -> str:
     if not insecure and not origin.loopback(host):
         return f"https://{host}"
     failed: Lost | None = None
+    answered = ""
     for scheme in ("http", "https") if origin.loopback(host) else ("https", "http"):
         base = f"{scheme}://{host}"
         try:
@@ -31,6 +32,9 @@ def find(host: str, transport: Transport, *, insecure: bool) -> str:
             continue
         if scheme == "https" or (answer.status != _BAD_REQUEST and not _elsewhere(answer.headers.get("Location", ""))):
             return base
+        answered = base
+    if answered:  # in a way that TLS might have explained, and does not
+        return answered
     raise Transient(str(failed)) from failed
 
 
