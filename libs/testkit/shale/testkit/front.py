@@ -237,11 +237,13 @@ def delay(seconds: float) -> Trouble:
 def hang(exchange: Exchange) -> None:
     """Never answer."""
     exchange.stopped.wait(_SECONDS)
+    exchange.hang_up()
 
 
 def drip_body(exchange: Exchange) -> None:
-    """Answer with a body that comes a byte at a time, and never ends."""
-    exchange.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", b"x")
+    """Answer with a body that comes a byte at a time, of a blob that is there or of something large."""
+    size = len(exchange.forward().data) or 2**24
+    exchange.drip(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, b"x")
 
 
 def drip_head(exchange: Exchange) -> None:

@@ -85,11 +85,12 @@ def _whole_within(sock: Any, seconds: float | None) -> Generator[None]:  # noqa:
     try:
         yield
     except (OSError, http.client.HTTPException):
-        if late.is_set():
-            raise TimeoutError from None
-        raise
+        if not late.is_set():
+            raise
     finally:
         timer.cancel()
+    if late.is_set():  # http.client takes the end of a connection for the end of a head
+        raise TimeoutError
 
 
 class _PlainConnection(HTTPConnection):

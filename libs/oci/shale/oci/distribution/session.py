@@ -15,6 +15,7 @@ from shale.oci.refusal import Refused
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _EMPTY = {"Content-Length": "0"}
+_CANCELS = 10.0  # seconds that nobody waits longer for, who leaves
 
 
 class Session:
@@ -68,8 +69,9 @@ class Session:
     def cancel(self) -> None:
         """Let the registry forget the upload; where it does not, it purges it some day."""
         if self.url:
+            read = min(_CANCELS, self.repo.client.bounds.read)
             with suppress(Lost, Transient):
-                self.repo.client.once(Request("DELETE", self.url, _EMPTY), self.repo.pushing)
+                self.repo.client.once(Request("DELETE", self.url, _EMPTY, None, read), self.repo.pushing)
             self.url = ""
 
     def _sent(self, request: Request) -> Answer:

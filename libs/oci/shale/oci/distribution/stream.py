@@ -17,7 +17,7 @@ from shale.oci.distribution.transport import PIECE, Lost
 from shale.oci.registry import Mismatch, Pushed
 
 _LOOK = 0.5  # seconds after which a stop is heard
-_LEAVES = 5.0  # seconds that a thread has to end in
+_LEAVES = 1.0  # seconds that a thread has to end in
 
 
 class StreamUpload:
