@@ -143,12 +143,6 @@ def test_a_registry_that_asks_for_long_patience_is_left_to_the_caller(rough):
     assert rough.front.count("^POST ") == 1
 
 
-def test_a_body_that_a_proxy_finds_too_large_is_said_with_the_cure(rough):
-    rough.front.on("^PATCH ", front.answer(413, {}, b"<html>nginx</html>"))
-    with pytest.raises(ValueError, match=r"answers 413 when we send a part.*client_max_body_size"):
-        push(rough.registry, REPO, [BLOB])
-
-
 @pytest.mark.parametrize(
     "trouble",
     [front.drop, front.truncate(10), front.answer(500), front.lose_answer],
