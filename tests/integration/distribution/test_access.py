@@ -212,6 +212,28 @@ def test_a_redirect_to_another_host_does_not_carry_the_credential(distribution_b
         assert rough.front.seen[-1].headers["Authorization"].startswith("Basic ")
 
 
+def pulled(registry, repo, blocks):
+    return b"".join(registry.pull(repo, digest.of(b"".join(blocks))))
+
+
+@pytest.mark.parametrize("led", ["GET .*/blobs/", "^POST "], ids=["a redirect", "an upload's place"])
+def test_nobody_but_the_registry_leads_to_where_its_login_goes(distribution_behind, led):
+    """A storage that leads back chooses what is asked there in our name."""
+    rough = distribution_behind("htpasswd")
+    push(rough.registry, REPO, [BLOB])
+    with Front() as storage:
+        back = f"http://{rough.front.host}/v2/team/secret/blobs/uploads/1"
+        storage.default = front.answer(202 if "POST" in led else 307, {"Location": back, "Range": f"0-{2**19 - 1}"})
+        status = 202 if "POST" in led else 307
+        rough.front.on(led, front.answer(status, {"Location": f"http://{storage.host}/1"}), times=9)
+        work = push if "POST" in led else pulled
+        with pytest.raises(Refused, match="and that back to it: a login would follow"):
+            work(rough.registry, REPO, [BLOB])
+        assert storage.seen
+        assert rough.front.count("team/secret") == 0
+        assert {one.headers.get("Authorization") for one in storage.seen} == {None}
+
+
 def test_an_upload_that_lies_on_another_host_does_not_carry_the_credential(distribution_behind):
     rough = distribution_behind("htpasswd")
     with Front() as storage:

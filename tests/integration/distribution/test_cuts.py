@@ -22,7 +22,9 @@ def put(registry, name=b"one", tag=None, subject=None):
     config = Descriptor("application/octet-stream", digest.of(name), len(name))
     push(registry, REPO, [name])
     document = manifest.Manifest(config, (config,), 2, "application/vnd.example.table", subject)
-    return registry.put_manifest(REPO, manifest.canonical(document), IMAGE_MANIFEST, tag)
+    found = registry.put_manifest(REPO, manifest.canonical(document), IMAGE_MANIFEST, tag)
+    assert isinstance(found, Descriptor)
+    return found
 
 
 class Cut:
@@ -92,8 +94,8 @@ def test_two_images_of_the_same_bytes_go_at_once(distribution_at, park):
     """docker-registry 2.8.2 answers 400 to one of two that delete the same manifest at once."""
     doors = [distribution_at("plain"), Distribution(park.options("plain"))]
     for _ in range(10):
-        for tag in ("v1", "v2"):
-            named = put(doors[0], b"one", tag)
+        put(doors[0], b"one", "v1")
+        named = put(doors[0], b"one", "v2")
 
         def gone(door, name=named.digest):
             tag = f"v{doors.index(door) + 1}"
@@ -102,7 +104,6 @@ def test_two_images_of_the_same_bytes_go_at_once(distribution_at, park):
         with ThreadPoolExecutor(2) as pool:
             told = list(pool.map(gone, doors))
         assert {one for pair in told for one in pair} <= {True, False}
-        assert any(deleted for _, deleted in told)
         assert doors[0].resolve(REPO, named.digest) is None
         assert doors[0].tags(REPO) == ()
     doors[1].close()

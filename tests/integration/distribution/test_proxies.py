@@ -134,6 +134,19 @@ def test_nothing_follows_a_registry_elsewhere_in_the_clear(park, through, where)
         registry.close()
 
 
+def test_a_place_is_no_way_around_it(park, through):
+    """Whoever could write into the packers' bucket would else have a blob sent in the clear."""
+    with Front(certificate=park.certificate) as played, Front() as clear, Tunnel(played.host) as tunnel:
+        through(tunnel.host, clear.host)
+        registry = reached(park, LOGIN)
+        place = f'{{"repo":"{REPO}","url":"http://elsewhere.example/upload"}}'
+        with pytest.raises(Transient, match=r"leads to elsewhere\.example over plain http"), \
+                registry.upload(REPO, place=place):  # fmt: skip
+            pass
+        assert clear.seen == []
+        registry.close()
+
+
 # --- token endpoints of clouds
 
 

@@ -47,7 +47,9 @@ def test_a_refresh_token_asks_by_post_and_shows_in_no_url():
 
 @pytest.mark.parametrize("name", ["token", "access_token"])
 def test_a_token_is_known_by_either_of_its_names(name):
-    assert Purse(Clock()).put(answer(**{name: "t"}), BOTH).value == "t"
+    found = Purse(Clock()).put(answer(**{name: "t"}), BOTH)
+    assert found is not None
+    assert found.value == "t"
 
 
 @pytest.mark.parametrize("content", [{"expires_in": 5}, {"token": 7}, {"token": "a\r\nb"}, {"token": ""}])
