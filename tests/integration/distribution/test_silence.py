@@ -111,12 +111,13 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """Is heard after so many questions."""
+    """A pause that takes no time, and is one too many after so many."""
 
     def __init__(self, after=0):
         self.asked, self._after = 0, after
 
-    def __call__(self):
+    def __call__(self, seconds):
+        del seconds
         self.asked += 1
         if self.asked > self._after:
             raise StoppedError
@@ -129,11 +130,11 @@ LONG = Patience(tries=9, first=50.0, longest=100.0, connect=5, read=100.0, commi
 @pytest.mark.parametrize("trouble", [front.answer(503), front.answer(429, {"Retry-After": "90"})], ids=["busy", "asks"])
 def test_a_stop_is_heard_in_a_pause(distribution_behind, trouble, after):
     stop = Stop(after)
-    rough = distribution_behind("plain", patience=LONG, heed=stop)
+    rough = distribution_behind("plain", patience=LONG, pause=stop)
     rough.front.on("^HEAD ", trouble, times=99)
     with pytest.raises(StoppedError):
         rough.registry.has(REPO, PUSHED.digest)
-    assert rough.front.count("^HEAD ") == 1
+    assert rough.front.count("^HEAD ") == after + 1
     assert stop.asked == after + 1
 
 
@@ -149,7 +150,7 @@ def sent(registry, blob, known=None):
 
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
 def test_a_stop_is_heard_while_a_whole_blob_waits_for_its_answer(distribution_behind, known):
-    rough = distribution_behind("plain", patience=LONG, heed=Stop(1), profile=lambda _: WHOLE)
+    rough = distribution_behind("plain", patience=LONG, pause=Stop(1), profile=lambda _: WHOLE)
     rough.front.on("^(PUT|PATCH) ", front.hang)
     with pytest.raises(StoppedError):
         sent(rough.registry, BLOB, known)
@@ -158,7 +159,7 @@ def test_a_stop_is_heard_while_a_whole_blob_waits_for_its_answer(distribution_be
 def test_a_stop_is_heard_while_nobody_takes_a_whole_blob(distribution_behind):
     """The upload lies on a host whose kernel takes the connection, and some bytes."""
     patience = msgspec.structs.replace(LONG, read=3.0)
-    rough = distribution_behind("plain", patience=patience, heed=Stop(), profile=lambda _: WHOLE)
+    rough = distribution_behind("plain", patience=patience, pause=Stop(), profile=lambda _: WHOLE)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         there = f"http://127.0.0.1:{deaf.getsockname()[1]}/upload"
         rough.front.on("^POST ", front.answer(202, {"Location": there}))

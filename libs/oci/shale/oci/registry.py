@@ -76,6 +76,10 @@ class Registry(Protocol):
         """Return what keeps us from pulling (or pushing), found out by asking the registry; None when nothing does."""
         ...
 
+    def orphans(self, repo: str) -> bool:
+        """Say whether its collection of untagged manifests takes those that only an index names."""
+        ...
+
     def has(self, repo: str, digest: str) -> int | None:
         """Return the size of a blob or manifest, or None when it is not there."""
         ...

@@ -24,7 +24,6 @@ SMALL = 2**16
 """Bytes of an answer that is nothing but an answer."""
 
 _HOPS = 5
-_SLICE = 0.5  # seconds after which a stop is heard in a pause
 _UNAUTHORIZED = 401
 _REFUSED = frozenset({_UNAUTHORIZED, 403})
 _SAME_METHOD = frozenset({307, 308})
@@ -35,22 +34,18 @@ class Client:
     """One registry at its origin. `base` ends without a slash; `host` is the name that people give it."""
 
     def __init__(self, base: str, host: str, options: Options, transport: Transport) -> None:
-        self.base, self.host, self.bounds, self.heed = base, host, options.patience, options.heed
+        self.base, self.host, self.bounds, self.pause = base, host, options.patience, options.pause
         self.largest = sys.maxsize
         """The bytes of one body that it takes, as far as we know: a 413 teaches us."""
         self._origin = origin.of(base)
-        self._transport, self._insecure, self._pause = transport, options.insecure, options.pause
+        self._transport, self._insecure = transport, options.insecure
         self._authority = Authority(host, options, self._ask, lambda realm: self.lead(base, realm))
         self.mask = self._authority.mask
         self.mask.learn(*transport.secrets)
 
-    def pause(self, seconds: float) -> None:
-        """Wait between two tries, listening for what ends the work."""
-        while seconds > 0:
-            self.heed()
-            self._pause(min(seconds, _SLICE))
-            seconds -= _SLICE
-        self.heed()
+    def heed(self) -> None:
+        """Raise what ends the work, if anything does."""
+        self.pause(0.0)
 
     def call(self, request: Request, scopes: Scopes, limit: int = SMALL) -> Answer:
         """Return the answer to a request that may be sent twice, whatever it is. Raises Transient (Refused too)."""

@@ -21,15 +21,11 @@ def to_anyone(realm: str) -> NoAccess | None:
     _ = realm
 
 
-def unheeding() -> None:
-    """Hear no stop."""
-
-
 class Options(msgspec.Struct, frozen=True):
     """`home`: the registry of names without a host. `insecure`: no proof by TLS, and plain http where there is none.
 
-    `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries, half a second at most;
-    `heed` is asked twice a second while anything is waited for: what either raises ends the work, as a stop does.
+    `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries, and is asked to wait
+    for no time at all twice a second while something else is waited for: what it raises ends the work, as a stop does.
     `shown_to` says why a token server (`host` or `host:port`) must not see the credential.
     """
 
@@ -41,4 +37,3 @@ class Options(msgspec.Struct, frozen=True):
     pause: Callable[[float], None] = pause
     profile: Callable[[str], Profile] = profile_of
     shown_to: Callable[[str], NoAccess | None] = to_anyone
-    heed: Callable[[], None] = unheeding

@@ -40,6 +40,10 @@ class Distribution:
         host, _ = names.split(repo, self._options.home)
         return access.check(host, lambda: self._repo(repo), push=push)
 
+    def orphans(self, repo: str) -> bool:
+        """See `Registry.orphans`: as far as is known of the host."""
+        return self._options.profile(names.split(repo, self._options.home)[0]).orphans
+
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`: two questions, for a registry keeps manifests apart."""
         digests.hexadecimal(digest)
