@@ -15,7 +15,7 @@ from shale.runtime.bus.connection import Bus, connected
 from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.levels import last_reading, read, read_fresh
 from shale.testkit.messages import messages
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.toys import ABOUT, ALL, declared
 
 pytestmark = pytest.mark.real_nats
 
@@ -55,7 +55,7 @@ async def test_nothing_under_the_filters_is_an_empty_level(real_bus: Bus):
 async def test_of_a_fact_that_was_purged_since_there_is_nothing(real_bus: Bus, real_plane: JetPlane):
     sequence = await real_plane.say(READY)
     assert await read_fresh(real_bus, FACTS, MINE, sequence) is not None
-    await real_plane.forget(ABOUT, None)
+    await real_plane.forget(ABOUT, ALL)
     assert await read_fresh(real_bus, FACTS, MINE, sequence) is None
 
 

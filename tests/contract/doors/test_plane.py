@@ -25,7 +25,7 @@ from shale.runtime.plane import Mark, Plane
 from shale.runtime.service import Card
 from shale.runtime.told import Told
 from shale.testkit.rigs import CARD, Rig, Taken
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.toys import ABOUT, ALL, declared
 
 SOON = 60.0
 LAYER = Layer("0-abcdef~1", "w.safetensors", 1)
@@ -168,7 +168,7 @@ async def test_a_level_is_never_older_than_the_sequence_that_is_named(rig):
 
 async def test_of_a_sequence_that_was_purged_nothing_is_told(plane):
     sequence = await plane.say(layer_packed())
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.told(ABOUT, sequence, asked=False, readings=False) is None
 
 
@@ -199,7 +199,7 @@ async def test_what_is_gone_cannot_be_held(plane):
 async def test_what_is_gone_cannot_be_held_after_its_facts_are_purged_either(plane):
     await plane.say(declared())
     await plane.say(Gone(ABOUT))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.hold(Held(WHOLE, "waiter")) is None
     assert [type(said.fact) for said in (await told(plane)).said] == [Gone]
 
@@ -358,7 +358,7 @@ async def test_forgetting_a_uid_leaves_only_that_it_is_gone(plane):
     await plane.ask(job())
     await plane.report(working(), 0)
     await plane.say(Gone(ABOUT))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     level = await told(plane, asked=True, readings=True)
     assert [type(said.fact) for said in level.said] == [Gone]
     assert (level.asked, level.readings) == (frozenset(), ())
@@ -370,7 +370,7 @@ async def test_forgetting_older_generations_keeps_the_newer_and_what_is_of_the_w
         await plane.say(declared(ABOUT.at(generation)))
         await plane.ask(job(about=ABOUT.at(generation)))
         await plane.report(msgspec.structs.replace(working(), about=ABOUT.at(generation)), 0)
-    await plane.forget(ABOUT, 3)
+    await plane.forget(ABOUT, ALL, before=3)
     assert [said.fact for said in (await told(plane, asked=True)).said] == [
         Held(WHOLE, "waiter"),
         declared(ABOUT.at(3)),
@@ -379,15 +379,52 @@ async def test_forgetting_older_generations_keeps_the_newer_and_what_is_of_the_w
     assert [(len(level.asked), len(level.readings)) for level in kept] == [(0, 0), (0, 0), (1, 1)]
 
 
+async def test_forgetting_older_generations_keeps_the_one_that_is_named(plane):
+    for generation in (1, 2, 3, 4):
+        await plane.say(declared(ABOUT.at(generation)))
+        await plane.say(layer_packed(about=ABOUT.at(generation)))
+    await plane.forget(ABOUT, ALL, before=4, keep=2)
+    assert [said.fact for said in (await told(plane, ABOUT.at(4))).said] == [
+        declared(ABOUT.at(2)),
+        declared(ABOUT.at(4)),
+        layer_packed(about=ABOUT.at(4)),
+    ]
+    kept = [len((await told(plane, ABOUT.at(generation))).all(LayerPacked)) for generation in (1, 2, 3, 4)]
+    assert kept == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("before", [None, 3], ids=["of a whole uid", "of older generations"])
+async def test_a_fact_that_is_told_between_reading_and_forgetting_stays(plane, before):
+    await plane.say(declared())
+    await plane.say(layer_packed())
+    read = await told(plane)
+    late = ImageBuilt(ABOUT, "image", "sha256:i", "sha256:m", ())
+    await plane.say(late)
+    await plane.forget(ABOUT, read.up_to, before=before)
+    assert [said.fact for said in (await told(plane)).said] == [late]
+
+
+async def test_a_level_says_up_to_where_the_stream_was_read(plane):
+    sequence = await plane.say(declared())
+    other = await plane.say(declared(msgspec.structs.replace(ABOUT, uid="uid-2")))
+    assert sequence < other <= (await told(plane)).up_to
+
+
+async def test_forgetting_up_to_nothing_forgets_nothing(plane):
+    await plane.say(declared())
+    await plane.forget(ABOUT, 0)
+    assert len((await told(plane)).said) == 1
+
+
 async def test_forgetting_one_uid_leaves_another_alone(plane):
     other = msgspec.structs.replace(ABOUT, uid="uid-2")
     await plane.say(declared())
     await plane.say(declared(other))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert len((await told(plane, other)).said) == 1
 
 
 async def test_what_was_forgotten_can_be_told_anew(plane):
     first = await plane.say(declared())
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.say(declared()) > first

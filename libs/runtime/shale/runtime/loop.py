@@ -121,8 +121,8 @@ async def _enact(plane: Plane, service: str, about: About, effect: RuntimeEffect
             return await plane.hold(Held(about=about.whole(), part=service))
         case DropJobs():
             await plane.drop_jobs(about)
-        case Forget(before):
-            await plane.forget(about, before)
+        case Forget(up_to, before, keep):
+            await plane.forget(about, up_to, before=before, keep=keep)
         case Look():
             await asyncio.sleep(LOOK_PAUSE)
     return 0

@@ -72,8 +72,8 @@ class Plane(Protocol):
         """Take back the jobs of one generation."""
         ...
 
-    async def forget(self, about: About, before: int | None) -> None:
-        """Purge what was said of a uid, or of its generations below `before`."""
+    async def forget(self, about: About, up_to: int, *, before: int | None = None, keep: int = 0) -> None:
+        """Purge what was said of a uid, or of its generations below `before` but `keep`; no fact above `up_to`."""
         ...
 
     async def last(self, about: About, part: str) -> Mark:

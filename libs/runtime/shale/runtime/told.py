@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True):
 
     `asked` holds the (word, part) of jobs that are asked and not ended; it is read before the facts, so a part is
     always seen as asked, done or refused. `readings` are there only for cards that ask for them. `now` is seconds
-    since the epoch.
+    since the epoch. `up_to` is the last sequence of the stream of facts when it was read.
     """
 
     about: About
@@ -43,6 +43,7 @@ class Told(msgspec.Struct, frozen=True):
     now: float = 0
     refers: tuple["Told", ...] = ()
     """What was told of the objects that the newest wish names, of those that are there and that the card minds."""
+    up_to: int = 0
 
     def all(self, kind: type[F]) -> tuple[F, ...]:
         """Return the facts of one class that count for this generation: its own, and those of the whole object."""

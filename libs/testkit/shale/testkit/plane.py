@@ -111,6 +111,7 @@ class SimPlane:
             asked=frozenset(subjects.asked(one.subject) for one in jobs),
             readings=tuple(one.fact for one in _said(now) if isinstance(one.fact, Progressed)),
             now=self.now(),
+            up_to=self.bus.facts.last,
         )
 
     async def say(self, fact: Milestone) -> int:
@@ -145,12 +146,13 @@ class SimPlane:
         self.bus.jobs.drop(self.bus.jobs.under([subjects.pending(about)]))
         await self._gate("dropped jobs")
 
-    async def forget(self, about: About, before: int | None) -> None:
+    async def forget(self, about: About, up_to: int, *, before: int | None = None, keep: int = 0) -> None:
         """Purge jobs, readings and facts, one stream after the other; with `before`, of older generations only."""
         for stream, prefix in ((self.bus.jobs, "job.*.*"), (self.bus.now, "now.*.*.*"), (self.bus.facts, "fact.*.*.*")):
             await self._gate("forget")
             uid = f"shale.{prefix}.{subjects.token(about.uid)}"
-            stream.drop(one for one in stream.under([f"{uid}.>"]) if _is_before(one.subject, uid, before))
+            read = (one for one in stream.under([f"{uid}.>"]) if one.sequence <= up_to or stream is not self.bus.facts)
+            stream.drop(one for one in read if before is None or _is_older(one.subject, uid, before, keep))
         await self._gate("forgot")
 
     async def last(self, about: About, part: str) -> Mark:
@@ -230,6 +232,6 @@ def _readings(about: About) -> str:
     return subjects.of_fact(Progressed(about, "x", "Waiting")).removesuffix(".progressed.x") + ".>"
 
 
-def _is_before(subject: str, uid: str, before: int | None) -> bool:
+def _is_older(subject: str, uid: str, before: int, keep: int) -> bool:
     generation = int(subject.split(".")[uid.count(".") + 1])
-    return before is None or 0 < generation < before
+    return 0 < generation < before and generation != keep

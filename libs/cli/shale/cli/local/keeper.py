@@ -55,6 +55,10 @@ class Kept:
                 self.restarts += 1
                 changed()
 
+    async def renew(self) -> None:
+        """End this run of it; being kept, it starts again."""
+        await self.process.end()
+
     async def end(self) -> None:
         """End it, and keep it no more."""
         self._stop.set()
@@ -63,7 +67,8 @@ class Kept:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
         except TimeoutError:
             return
 

@@ -4,6 +4,7 @@ Facts are fenced, jobs are asked once, readings have one writer, ticks replace o
 """
 
 import datetime as dt
+import logging
 import math
 import time
 
@@ -23,6 +24,8 @@ from shale.runtime.plane import Mark
 from shale.runtime.told import Told
 
 _HEADERS = {"Content-Type": CONTENT_TYPE}
+
+log = logging.getLogger("shale.bus")
 
 
 class JetPlane:
@@ -45,7 +48,7 @@ class JetPlane:
         if level is None:
             return None
         progress = tuple(s.fact for s in now.said if isinstance(s.fact, Progressed)) if now else ()
-        return Told(about=about, said=level.said, asked=pending, readings=progress, now=self.now())
+        return Told(about=about, said=level.said, asked=pending, readings=progress, now=self.now(), up_to=level.up_to)
 
     async def say(self, fact: Milestone) -> int:
         """Publish a milestone under its fence: nothing on its own subject, nor where the job's other end would lie."""
@@ -81,14 +84,14 @@ class JetPlane:
         """Purge the jobs of one generation."""
         await self._purge(streams.JOBS.name, subjects.pending(about))
 
-    async def forget(self, about: About, before: int | None) -> None:
-        """Purge facts, readings and jobs of a uid.
+    async def forget(self, about: About, up_to: int, *, before: int | None = None, keep: int = 0) -> None:
+        """Purge jobs, readings and facts of a uid, or of its older generations; of facts those that were read.
 
-        Or of those of its generations that are below `before` and hold something.
+        Jobs and readings go whole: who asked or reported late of what is over is told so by the facts.
         """
         for stream, plane in ((streams.JOBS.name, "job"), (streams.NOW.name, "now"), (streams.FACTS.name, "fact")):
-            for chosen in await self._chosen(stream, plane, about, before):
-                await self._purge(stream, chosen)
+            for chosen in await self._chosen(stream, plane, about, before, keep):
+                await self._purge(stream, chosen, up_to if plane == "fact" else None)
 
     async def last(self, about: About, part: str) -> Mark:
         """Return the last `Progressed` of one part; of one that says Working, for how long it has."""
@@ -131,7 +134,7 @@ class JetPlane:
 
     async def _pending(self, about: About) -> frozenset[tuple[str, str]]:
         info = await self._info(streams.JOBS.name, subjects.pending(about))
-        return frozenset(subjects.asked(subject) for subject in info)
+        return frozenset(filter(None, map(_asked, info)))
 
     async def _info(self, stream: str, subject: str) -> dict[str, int]:
         """Return the subjects of a stream under a filter; the leader answers. Raises Transient."""
@@ -140,21 +143,32 @@ class JetPlane:
             raise Transient(f"{stream}: {answer['error'].get('description')}")
         return answer["state"].get("subjects") or {}
 
-    async def _chosen(self, stream: str, plane: str, about: About, before: int | None) -> list[str]:
+    async def _chosen(self, stream: str, plane: str, about: About, before: int | None, keep: int) -> list[str]:
         uid = subjects.token(about.uid)
         prefix = f"shale.job.*.*.{uid}" if plane == "job" else f"shale.{plane}.*.*.*.{uid}"
         if before is None:
             return [f"{prefix}.>"]
         depth = prefix.count(".") + 1
         there = {subject.split(".")[depth] for subject in await self._info(stream, f"{prefix}.>")}
-        generations = sorted(int(generation) for generation in there if generation.isdecimal())
-        return [f"{prefix}.{generation}.>" for generation in generations if 0 < generation < before]
+        older = sorted(number for number in map(subjects.generation, there) if number is not None and number < before)
+        return [f"{prefix}.{number}.>" for number in older if number not in {0, keep}]
 
-    async def _purge(self, stream: str, chosen: str) -> None:
-        answer = await self.bus.api(f"STREAM.PURGE.{stream}", {"filter": chosen})
+    async def _purge(self, stream: str, chosen: str, up_to: int | None = None) -> None:
+        """Purge what lies under a filter, up to and with a sequence; the server's `seq` is the first one that stays."""
+        bound = {} if up_to is None else {"seq": up_to + 1}
+        answer = await self.bus.api(f"STREAM.PURGE.{stream}", {"filter": chosen, **bound})
         if "error" in answer:
             raise Transient(f"purging {chosen}: {answer['error'].get('description')}")
 
     @staticmethod
     def _readings(about: About) -> str:
         return subjects.of_fact(Progressed(about, "x", "Waiting")).removesuffix(".progressed.x") + ".>"
+
+
+def _asked(subject: str) -> tuple[str, str] | None:
+    """Return what a job's subject asks for; what nobody of ours asked is skipped, or it would hide all the others."""
+    try:
+        return subjects.asked(subject)
+    except subjects.SubjectError as error:
+        log.warning("undecodable", extra={"subject": subject, "error": str(error)})
+        return None
