@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone
-from shale.contracts.jobs import JOBS, Job
+from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone, Milestone
+from shale.contracts.jobs import JOBS, OTHER_END, Job
 
 PART = re.compile(r"[A-Za-z0-9~-]{1,80}(\.[A-Za-z0-9~-]{1,80})?")
 """64 for the name of a thing, and 16 for what stands before it: `modelversion~<a DNS label of 63>`."""
@@ -63,6 +63,13 @@ def generation(made: str) -> int | None:
     return int(made) if _NUMBER.fullmatch(made) else None
 
 
+def check(about: About) -> None:
+    """Raise SubjectError when nothing can be said of this object: what comes from others may name anything."""
+    _of(about)
+    if not 0 <= about.generation < 1 << 63:
+        raise SubjectError(f"{about.name!r} cannot be at that generation: it counts from 0, in 63 bits")
+
+
 def _of(about: About) -> str:
     return f"{token(about.kind)}.{token(about.namespace)}.{token(about.name)}.{token(about.uid)}"
 
@@ -77,10 +84,23 @@ def of_fact(fact: Fact) -> str:
     """Return the one subject that a milestone or reading is said on."""
     if isinstance(fact, Gone):
         return of_gone(fact.about.uid)
-    plane = "now" if isinstance(fact, READINGS) else "fact"
-    subject = f"shale.{plane}.{_of(fact.about)}.{fact.about.generation}.{word(type(fact))}"
+    return _said(fact, type(fact))
+
+
+def _said(fact: Fact, kind: type[Any]) -> str:
+    plane = "now" if kind in READINGS else "fact"
+    subject = f"shale.{plane}.{_of(fact.about)}.{fact.about.generation}.{word(kind)}"
     part: str = getattr(fact, "part", "")
     return f"{subject}.{_part(part)}" if part else subject
+
+
+def fence_of(fact: Milestone) -> str:
+    """Return the subject on which nothing may lie when a milestone is told.
+
+    Its own; for the end of a job that of the job's other end: its own is guarded by the stream's limit per subject.
+    """
+    other = OTHER_END.get(type(fact))
+    return of_fact(fact) if other is None else _said(fact, other)
 
 
 def of_gone(uid: str) -> str:
@@ -130,6 +150,17 @@ def asked(subject: str) -> tuple[str, str]:
             return said, part
         case _:
             raise SubjectError(f"{subject!r} is not the subject of a job")
+
+
+def wishes(kind: str, namespace: str = "", name: str = "") -> str:
+    """Return the filter of all that was declared of one kind, in one namespace, or of one name there (empty: any)."""
+    tokens = (token(one) if one else "*" for one in (namespace, name))
+    return f"shale.fact.{token(kind)}.{'.'.join(tokens)}.*.*.declared"
+
+
+def of_wish(about: About) -> str:
+    """Return the subject on which one generation of an object is declared."""
+    return f"shale.fact.{_of(about)}.{about.generation}.declared"
 
 
 def wish(job: str) -> str:

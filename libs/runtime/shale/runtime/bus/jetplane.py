@@ -16,8 +16,10 @@ from shale.contracts.envelope import CONTENT_TYPE, wrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Gone, Held, Milestone, Progressed
 from shale.contracts.jobs import Job
-from shale.runtime.bus.connection import FENCE, FENCE_SUBJECT, TTL, Bus
+from shale.runtime.bus.clock import ServerClock, age_of
+from shale.runtime.bus.connection import FENCE, FENCE_SUBJECT, HEARD, TTL, Bus
 from shale.runtime.bus.levels import last_reading, read, read_fresh
+from shale.runtime.bus.referrals import named, referrers
 from shale.runtime.plane import Mark
 from shale.runtime.told import Told
 
@@ -32,6 +34,7 @@ class JetPlane:
     def __init__(self, bus: Bus, service: str) -> None:
         self.bus = bus
         self.service = service
+        self.clock = ServerClock(bus, streams.TICKS.name)
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -48,11 +51,12 @@ class JetPlane:
         return Told(about=about, said=level.said, asked=pending, readings=progress, now=self.now(), up_to=level.up_to)
 
     async def say(self, fact: Milestone) -> int:
-        """Publish a milestone under its fence: sequence 0 of its own subject."""
-        headers = {**_HEADERS, FENCE: "0"}
+        """Publish a milestone under its fence: nothing on its own subject, nor where the job's other end would lie."""
+        subject, fence = subjects.of_fact(fact), subjects.fence_of(fact)
+        headers = {**_HEADERS, FENCE: "0"} | ({FENCE_SUBJECT: fence} if fence != subject else {})
         if isinstance(fact, Gone):
             headers[TTL] = str(streams.GONE_TTL)
-        ack = await self.bus.publish(subjects.of_fact(fact), wrap(fact, self.service, self.now()), headers)
+        ack = await self.bus.publish(subject, wrap(fact, self.service, self.now()), headers)
         return ack.seq if ack else 0
 
     async def hold(self, held: Held) -> int | None:
@@ -90,10 +94,12 @@ class JetPlane:
                 await self._purge(stream, chosen, up_to if plane == "fact" else None)
 
     async def last(self, about: About, part: str) -> Mark:
-        """Return the last `Progressed` of one part."""
+        """Return the last `Progressed` of one part; of one that says Working, for how long it has."""
         subject = subjects.of_fact(Progressed(about, part, "Waiting"))
         reading, revision = await last_reading(self.bus, streams.NOW.name, subject)
-        return Mark(reading, revision)
+        if reading is None or reading.state != "Working":
+            return Mark(reading, revision)
+        return Mark(reading, revision, await age_of(self.bus, streams.NOW.name, revision))
 
     async def report(self, progressed: Progressed, after: int) -> int | None:
         """Replace the reading of revision `after`."""
@@ -105,12 +111,26 @@ class JetPlane:
     async def arm(self, service: str, about: About, at: float) -> None:
         """Wake `service` at `at`, rounded up to whole seconds; arming again replaces.
 
-        Nothing is remembered here: another process may have replaced the tick since, or the bus may be another one.
+        Nothing is remembered here: another process may have replaced the tick since, or the bus may be another one. The
+        server goes by its own clock: were `at` in its past it would wake us at once, and again, and again.
         """
         tick = subjects.of_tick(service, about)
-        when = dt.datetime.fromtimestamp(math.ceil(at), dt.UTC)
+        when = dt.datetime.fromtimestamp(math.ceil(at + await self.clock.ahead(self.now())), dt.UTC)
         headers = {"Nats-Schedule": f"@at {when:%Y-%m-%dT%H:%M:%SZ}", "Nats-Schedule-Target": tick}
         await self.bus.publish(subjects.armed(tick), msgspec.json.encode(about), headers)
+
+    async def wake(self, service: str, about: About, heard: int) -> None:
+        """Wake `service` now."""
+        payload = msgspec.json.encode(about)
+        await self.bus.publish(subjects.of_tick(service, about), payload, {HEARD: str(heard)})
+
+    async def named(self, kind: str, namespace: str, name: str) -> About | None:
+        """Return who bears a name: the newest that was declared and is not gone."""
+        return await named(self.bus, kind, namespace, name)
+
+    async def referrers(self, kinds: tuple[str, ...], about: About) -> tuple[About, ...]:
+        """Return the objects of these kinds in the same namespace whose newest wish names `about`."""
+        return await referrers(self.bus, kinds, about)
 
     async def _pending(self, about: About) -> frozenset[tuple[str, str]]:
         info = await self._info(streams.JOBS.name, subjects.pending(about))

@@ -35,8 +35,9 @@ class Consumer(msgspec.Struct, frozen=True):
 
 def consumers(card: Card) -> tuple[Consumer, ...]:
     """Return the durables that a card asks for: facts it hears, readings it reads, jobs it takes, and its ticks."""
-    facts = tuple(subjects.heard(kind, fact) for kind in card.kinds for fact in card.hears if fact is not Gone)
-    gone = (subjects.heard("", Gone),) if Gone in card.hears else ()
+    heard = (*((kind, fact) for kind in card.kinds for fact in card.hears), *card.refers)
+    facts = tuple(subjects.heard(kind, fact) for kind, fact in heard if fact is not Gone)
+    gone = (subjects.heard("", Gone),) if any(fact is Gone for _, fact in heard) else ()
     readings = tuple(subjects.heard(kind, reading) for kind in card.kinds for reading in card.reads)
     jobs = tuple(subjects.taken(job) for job in card.takes)
     ticks = (f"shale.tick.{card.name}.*.*",) if card.hears else ()
