@@ -120,6 +120,7 @@ async def test_a_held_dependent_is_deleted_and_stays_until_it_is_let_go(resource
 async def test_in_the_foreground_the_owner_waits_for_its_dependents(resources, ns):
     parent, children = await family(resources, ns, block=True)
     await there(resources.edit_metadata(children[0], finalizers=(HOLD,)))
+    await collector_saw(resources, ns)
     waiting = await there(resources.delete(MODEL, ns, "resnet", cascade="foreground"))
     assert "foregroundDeletion" in waiting.metadata.finalizers
 
