@@ -4,20 +4,25 @@ import msgspec
 import pytest
 
 from shale.builder_sync.decide import Seen
-from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.results import AT_A_REGISTRY, Listed, Stall
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.errors import Transient
 from shale.contracts.facts import LayerPacked, Released
 from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.resources import Registry
 from shale.oci import plan
 from shale.oci.layout import Layout
 from shale.oci.limits import limits_of
+from shale.oci.refusal import NoAccess, Refused
+from shale.registries.target import Target
 from shale.runtime.beat import Beat, Stopped
 from shale.runtime.decision import Do, Done
 from shale.runtime.service import Woken
 from shale.runtime.told import Told
 from shale.sources import roots
+from shale.testkit.opened import Opened
 
 REPO, URI = "registry.example/models/resnet", "file:///models/resnet"
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
@@ -36,7 +41,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def worker(tmp_path, folder):
-    return BuilderSync(roots.parse(f"/models={folder.parent}"), Layout(tmp_path / "registry"))
+    return BuilderSync(roots.parse(f"/models={folder.parent}"), Opened(Layout(tmp_path / "registry")))
 
 
 async def test_from_a_job_to_its_milestone(worker):
@@ -44,14 +49,14 @@ async def test_from_a_job_to_its_milestone(worker):
     assert worker.decide(SCAN, seen) == Do(SCAN)
     seen = await worker.perform(SCAN, seen, Beat())
     assert isinstance(seen.result, Listed)
-    layers = plan.plan_layers(seen.result.files, seen.result.small, limits_of(REPO))
+    layers = plan.plan_layers(seen.result.files, seen.result.small, limits_of(""))
     assert isinstance(layers, tuple)
     job = msgspec.structs.replace(PACK, layer=layers[0])
     beat = Beat()
     packed = await worker.perform(job, Seen(), beat)
     assert isinstance(packed.result, PackedLayer)
     assert worker.decide(job, packed) == Done((LayerPacked(ABOUT, job.part, packed.result),))
-    assert worker.registry.has(REPO, packed.result.digest) == packed.result.size
+    assert worker.registries.registry.has(REPO, packed.result.digest) == packed.result.size
     assert beat.bytes_done == layers[0].size
 
 
@@ -59,7 +64,7 @@ async def test_from_a_job_to_its_milestone(worker):
 @pytest.mark.parametrize("uri", ["file:///elsewhere", "gopher://models"], ids=["outside of all roots", "unknown"])
 async def test_a_source_that_cannot_be_opened_is_refused(worker, job, uri):
     seen = await worker.perform(msgspec.structs.replace(job, uri=uri), Seen(), Beat())
-    assert isinstance(seen.result, Refusal)
+    assert isinstance(seen.result, Stall)
     assert uri.rpartition("/")[2] in seen.result.message
 
 
@@ -87,3 +92,34 @@ async def test_it_takes_only_jobs(worker):
 
 async def test_it_holds_nothing(worker):
     assert await worker.release(ABOUT, Told(ABOUT)) == Released(ABOUT.whole(), "builder-sync")
+
+
+class TestARegistry:
+    async def test_is_opened_as_the_job_says(self, worker):
+        access = Registry(insecure=True)
+        job = msgspec.structs.replace(PACK, push_secret="push", registry=access)
+        await worker.perform(job, Seen(), Beat())
+        assert worker.registries.asked == [Target(REPO, "team-a", "push", access)]
+
+    async def test_that_lets_nobody_in_is_waited_for(self, worker):
+        worker.registries.keeps_out = NoAccess("SecretNotFound", "create it")
+        seen = await worker.perform(PACK, Seen(), Beat())
+        assert seen.result == Stall("SecretNotFound", "create it", AT_A_REGISTRY)
+
+    async def test_that_refuses_half_way_is_waited_for(self, worker, tmp_path):
+        class Full(Layout):
+            def upload(self, repo, known=None, place=""):
+                raise Refused(NoAccess("DiskFull", f"{repo}: free some space{'' if known else place}"))
+
+        worker.registries.registry = Full(tmp_path)
+        seen = await worker.perform(PACK, Seen(), Beat())
+        assert seen.result == Stall("DiskFull", f"{REPO}: free some space", AT_A_REGISTRY)
+
+    async def test_that_does_not_answer_is_tried_again(self, worker, tmp_path):
+        class Down(Layout):
+            def has(self, repo, digest):
+                raise Transient(f"no answer about {digest} in {repo}")
+
+        worker.registries.registry = Down(tmp_path)
+        with pytest.raises(Transient):
+            await worker.perform(PACK, Seen(), Beat())

@@ -35,7 +35,8 @@ class Voice:
     async def claims(self, was: Before) -> bool:
         """Say `Working` with the attempt's number. Of several who come at once one may; False for the others."""
         attempt = was.attempt or 1
-        if await self._report(Progressed(self.about, self.part, "Working", attempt=attempt, error=was.error)):
+        working = Progressed(self.about, self.part, "Working", attempt=attempt, error=was.error)
+        if await self._report(_still(working, (await self.mark()).reading)):
             self.attempt = attempt
         return self.attempt > 0
 
@@ -45,12 +46,13 @@ class Voice:
         False when somebody else speaks of it by now.
         """
         async with self._writing:
-            fresh = bytes_done == self._told_bytes and time.monotonic() - self._told_at < self.stale / 3
+            moved = bytes_done != self._told_bytes
+            fresh = not moved and time.monotonic() - self._told_at < self.stale / 3
             if not self.attempt or self._over or fresh:
                 return True
             self._told_bytes = bytes_done
             working = Progressed(self.about, self.part, "Working", bytes_done=bytes_done, attempt=self.attempt)
-            return await self._report(working)
+            return await self._report(working if moved else _still(working, (await self.mark()).reading))
 
     async def ends(self, progressed: Progressed) -> None:
         """Say the last word of this work, when it is news: no `repeats` comes after it.
@@ -86,3 +88,10 @@ class Voice:
         if revision is not None:
             self._mark, self._told_at = Mark(progressed, revision), time.monotonic()
         return revision is not None
+
+
+def _still(working: Progressed, last: Progressed | None) -> Progressed:
+    """Return the word that work begins, which still says what stalled it: until it moves, that was only looked at."""
+    if last is None or last.state not in {"Stalled", "Working"}:
+        return working
+    return msgspec.structs.replace(working, reason=last.reason, message=last.message)

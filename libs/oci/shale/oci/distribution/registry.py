@@ -1,5 +1,6 @@
 """The registry over HTTP: see `shale.oci.registry` for what each method promises."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from threading import Lock
@@ -12,7 +13,8 @@ from shale.oci.distribution.client import Client
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.repository import ACCEPT, Repository
 from shale.oci.distribution.transport import Transport, Trust
-from shale.oci.registry import Missing, NoAccess, Pushed, Unsupported, Upload
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Missing, Pushed, Unsupported, Upload
 
 
 class Distribution:
@@ -21,11 +23,13 @@ class Distribution:
     What it cannot explain it raises as ValueError: an answer that no registry should give.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, transport: Transport | None = None) -> None:
+        """With a `transport` its connections are used, which others may use too; `options` say the same trust."""
         self._options = options or Options()
-        self._transport = Transport(Trust(self._options.insecure, self._options.ca), self._options.patience)
+        trust = Trust(self._options.insecure, self._options.ca)
+        self._transport = transport or Transport(trust, self._options.patience)
         self._clients: dict[str, Client] = {}
-        self._lock = Lock()
+        self._locks = defaultdict[str, Lock](Lock)
 
     def close(self) -> None:
         """Close all connections."""
@@ -33,7 +37,12 @@ class Distribution:
 
     def check(self, repo: str, *, push: bool) -> NoAccess | None:
         """See `Registry.check`: by beginning an upload that is given up, or by asking for a tag."""
-        return access.check(lambda: self._repo(repo), push=push)
+        host, _ = names.split(repo, self._options.home)
+        return access.check(host, lambda: self._repo(repo), push=push)
+
+    def orphans(self, repo: str) -> bool:
+        """See `Registry.orphans`: as far as is known of the host."""
+        return self._options.profile(names.split(repo, self._options.home)[0]).orphans
 
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`: two questions, for a registry keeps manifests apart."""
@@ -63,7 +72,7 @@ class Distribution:
 
     def resolve(self, repo: str, reference: str) -> Descriptor | None:
         """See `Registry.resolve`."""
-        return manifests.describe(self._repo(repo), reference if digests.valid(reference) else names.tag(reference))
+        return tags.resolve(self._repo(repo), reference if digests.valid(reference) else names.tag(reference))
 
     def manifest(self, repo: str, digest: str) -> bytes | None:
         """See `Registry.manifest`."""
@@ -99,7 +108,7 @@ class Distribution:
         return Repository(self._client(host, profile.api or host), profile, repo, path)
 
     def _client(self, host: str, api: str) -> Client:
-        with self._lock:
+        with self._locks[host]:  # asking takes time: one host does not wait for another
             if host not in self._clients:
                 base = endpoint.find(api, self._transport, insecure=self._options.insecure)
                 self._clients[host] = Client(base, host, self._options, self._transport)
