@@ -1,7 +1,10 @@
 """What the rest of the house knows of storage-provisioner."""
 
 from shale.contracts.facts import Declared, Progressed, Refused, StorageReady
-from shale.runtime.service import Card
+from shale.runtime.service import Card, Touch
+
+_KEEPS = ("get", "list", "watch", "create", "patch", "delete")
+"""What it takes to make a thing by server-side apply, to see how it stands, and to take it away."""
 
 CARD = Card(
     name="storage-provisioner",
@@ -10,5 +13,6 @@ CARD = Card(
     hears=(Declared,),
     says=(StorageReady, Refused, Progressed),
     ends=(StorageReady,),
+    touches=(Touch("", ("persistentvolumes", "persistentvolumeclaims", "pods"), _KEEPS),),
 )
 CARDS = (CARD,)
