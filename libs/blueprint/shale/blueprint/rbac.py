@@ -26,7 +26,7 @@ def passwords(names: Mapping[str, str]) -> Page:
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": {"name": "nats", "namespace": NAMESPACE},
+        "metadata": {"name": "nats"},
         "spec": {"template": {"spec": {"containers": [{"name": "nats", "env": env}]}}},
     }
 

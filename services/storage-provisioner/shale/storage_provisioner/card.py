@@ -3,8 +3,9 @@
 from shale.contracts.facts import Declared, Progressed, Refused, StorageReady
 from shale.runtime.service import Card, Touch
 
-_KEEPS = ("get", "list", "watch", "create", "patch", "delete")
-"""What it takes to make a thing by server-side apply, to see how it stands, and to take it away."""
+_KEPT = ("persistentvolumes", "persistentvolumeclaims", "pods", "services")
+_KEEPS = ("get", "list", "create", "patch", "delete")
+"""What it takes to make a thing, to see how it stands, and to take it away."""
 
 CARD = Card(
     name="storage-provisioner",
@@ -13,6 +14,6 @@ CARD = Card(
     hears=(Declared,),
     says=(StorageReady, Refused, Progressed),
     ends=(StorageReady,),
-    touches=(Touch("", ("persistentvolumes", "persistentvolumeclaims", "pods"), _KEEPS),),
+    touches=(Touch("", _KEPT, _KEEPS), Touch("", ("events",), ("get", "list"))),
 )
 CARDS = (CARD,)

@@ -31,7 +31,6 @@ _KINDS = (
     # Who makes an owner that blocks its dependents' deletion is asked for this right on the owner.
     Touch(GROUP, tuple(f"{plural}/finalizers" for plural in _PLURALS), ("update",)),
     Touch("", ("namespaces",), ("get", "list", "watch")),
-    Touch("", ("events",), ("create", "patch")),
     Touch("events.k8s.io", ("events",), ("create", "patch")),
 )
 
