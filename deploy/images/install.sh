@@ -21,10 +21,10 @@ wheels)
     ;;
 pins)
     uv venv --quiet --python "${PYTHON:-python3}" "$3"
-    uv pip install --quiet --python "$3/bin/python" --require-hashes --compile-bytecode --requirement "$here/requirements/$2.txt"
+    uv pip install --quiet --python "$3/bin/python" --require-hashes --requirement "$here/requirements/$2.txt"
     ;;
 ours)
-    uv pip install --quiet --python "$3/bin/python" --no-index --find-links "$4" --compile-bytecode "$2"
+    uv pip install --quiet --python "$3/bin/python" --no-index --find-links "$4" "$2"
     ;;
 *)
     echo "$0: wheels, pins or ours" >&2

@@ -4,6 +4,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS tools
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 WORKDIR /src
 COPY requirements-uv.txt ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements-uv.txt
@@ -31,13 +32,15 @@ USER 65532:65532
 FROM base AS command
 ENTRYPOINT ["shale"]
 
-# What `tilt up` runs: the sources lie before what is installed, and may be changed where they lie.
+# What `tilt up` runs: the sources come before what is installed, and may be changed where they lie.
 FROM base AS live
 ARG NAME
+USER 0:0
+RUN echo "import sys, glob; sys.path[:0] = sorted(glob.glob('/src/*/*'))" \
+    >"$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/live.pth"
+USER 65532:65532
 COPY --chown=65532:65532 libs /src/libs
 COPY --chown=65532:65532 services/${NAME} /src/services/${NAME}
-ARG SOURCES
-ENV PYTHONPATH=${SOURCES}
 ENTRYPOINT ["python", "-P", "-m", "shale.runtime"]
 
 FROM base AS release
