@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -162,6 +165,28 @@ async def test_a_service_waits_refuses_and_buries_in_its_own_name(house: Guarded
 
     await visitor.until("the garbage buried, and taken away by the watcher", gone)
     assert violations(house) == []
+
+
+def test_shale_init_is_a_user_too_and_writes_nothing_where_it_runs(house: GuardedHouse, tmp_path: Path):
+    login = house.login("init")
+    bare = tmp_path / "bare"
+    bare.mkdir(mode=0o555)
+    environ = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("SHALE_")},
+        "HOME": "/nonexistent",
+        "SHALE_NATS_URL": house.server.url,
+        "SHALE_NATS_USER": login.nats_user,
+        "SHALE_NATS_PASSWORD_FILE": login.nats_password_file,
+    }
+    shale = Path(sys.executable).parent / "shale"
+    command = [shale, "init", "--replicas", "1"]
+    ran = subprocess.run(command, env=environ, cwd=bare, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0 or "insufficient storage" in ran.stderr, "the test's server is a small one"
+    assert list(bare.iterdir()) == []
+    del environ["SHALE_NATS_PASSWORD_FILE"]
+    refused = subprocess.run(command, env=environ, cwd=bare, capture_output=True, text=True, timeout=120, check=False)
+    assert refused.returncode != 0
+    assert "authorization" in refused.stderr.lower()
 
 
 @pytest.mark.parametrize("user", MINE)
