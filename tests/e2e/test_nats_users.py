@@ -148,13 +148,15 @@ async def test_every_service_walks_the_road_to_ready_and_back_as_its_own_user(
 
 
 async def test_a_service_waits_refuses_and_buries_in_its_own_name(house: GuardedHouse, visitor: Visitor) -> None:
-    version = await visitor.apply("late")
-    uid = version.metadata.uid
+    uid = (await visitor.apply("late", imageRepo="models/late", imageTag="v1")).metadata.uid
     await visitor.hears(Progressed, uid, state="Stalled")
-    (house.models / "late").mkdir()
-    (house.models / "late" / "weights.bin").symlink_to("/etc/hostname")
-    await visitor.reaches("late", "Failed")
-    assert [said.part for said in visitor.all_heard(Refused, uid)] == ["image-builder"]
+    for name in ("late", "later"):
+        (house.models / name).mkdir()
+        (house.models / name / "config.json").write_text(f'{{"name": "{name}"}}')
+    await visitor.reaches("late")
+    later = (await visitor.apply("later", imageRepo="models/late", imageTag="v1")).metadata.uid
+    await visitor.reaches("later", "Failed")
+    assert [said.part for said in visitor.all_heard(Refused, later)] == ["image-builder"]
     said = f"shale.fact.modelversion.team-a.late.{uid}.1.scanned.garbage"
     await visitor.bus.publish(said, b"no message of ours")
 
@@ -181,12 +183,8 @@ def test_shale_init_is_a_user_too_and_writes_nothing_where_it_runs(house: Guarde
     shale = Path(sys.executable).parent / "shale"
     command = [shale, "init", "--replicas", "1"]
     ran = subprocess.run(command, env=environ, cwd=bare, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0 or "insufficient storage" in ran.stderr, "the test's server is a small one"
+    assert ran.returncode == 0, ran.stderr
     assert list(bare.iterdir()) == []
-    del environ["SHALE_NATS_PASSWORD_FILE"]
-    refused = subprocess.run(command, env=environ, cwd=bare, capture_output=True, text=True, timeout=120, check=False)
-    assert refused.returncode != 0
-    assert "authorization" in refused.stderr.lower()
 
 
 @pytest.mark.parametrize("user", MINE)

@@ -3,6 +3,7 @@
 import pytest
 
 from shale.blueprint.bususers import INIT, User, config, users
+from shale.contracts import streams
 from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, LayerPacked, Progressed, Refused
 from shale.contracts.jobs import PackLayer
 from shale.runtime.installed import services
@@ -41,6 +42,7 @@ def card(**fields) -> Card:
                 "shale.now.modelversion.*.*.*.*.progressed.painter",
                 "shale.now.modelversion.*.*.*.*.progressed.painter.*",
                 "$JS.API.STREAM.MSG.GET.SHALE_NOW",
+                "$JS.API.STREAM.INFO.SHALE_NOW",
             },
             id="its own readings, which it reads before it replaces them",
         ),
@@ -49,9 +51,9 @@ def card(**fields) -> Card:
             {
                 "shale.fact.modelversion.*.*.*.*.declared",
                 "shale.gone.*",
-                "$JS.API.STREAM.INFO.SHALE_FACTS",
+                *(f"$JS.API.STREAM.INFO.{stream}" for stream in streams.stored().values()),
             },
-            id="who declares counts what was declared",
+            id="who declares watches over all streams",
         ),
         pytest.param(
             {"hears": (ImageBuilt,)},
@@ -63,6 +65,7 @@ def card(**fields) -> Card:
                 "$JS.API.CONSUMER.MSG.NEXT.SHALE_TICKS.painter",
                 "shale.dead.SHALE_TICKS.*",
                 "shale.tick.painter.*.*.armed",
+                "$JS.API.STREAM.INFO.SHALE_TICKS",
             },
             id="who hears has its consumers, its own ticks and a place for its dead",
         ),
@@ -100,6 +103,14 @@ def card(**fields) -> Card:
 )
 def test_what_a_card_may_say(fields, publish):
     assert set(only(card(**fields)).publish) == publish | FACTS
+
+
+def test_who_is_woken_by_what_others_refer_to_wakes_itself_for_them():
+    more = set(only(card(hears=(ImageBuilt,), refers=(("model", Gone),))).publish)
+    assert more - set(only(card(hears=(ImageBuilt,))).publish) == {
+        "shale.tick.painter.*.*",
+        "$JS.API.STREAM.INFO.SHALE_FACTS",
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from shale.runtime.bus.provision import consumers
 from shale.runtime.service import Card
 
 API = "$JS.API"
-PURGED = (streams.JOBS.name, streams.NOW.name, streams.FACTS.name)
 
 
 class User(msgspec.Struct, frozen=True):
@@ -72,32 +71,36 @@ def _says(card: Card) -> Iterator[str]:
         yield f"shale.dead.{consumer.stream}.*"
         if consumer.stream == streams.TICKS.name:
             yield from map(subjects.armed, consumer.filters)
+            yield from consumer.filters if card.refers else ()
     for bucket in card.buckets:
         yield f"$KV.{bucket}.>"
 
 
 def _api(card: Card) -> Iterator[str]:
     """Yield what a card asks of JetStream: to read levels, to be handed its messages, to keep its buckets."""
-    yield f"{API}.DIRECT.GET.{streams.FACTS.name}"
-    yield f"{API}.STREAM.MSG.GET.{streams.FACTS.name}"
-    if card.reads:
-        yield f"{API}.DIRECT.GET.{streams.NOW.name}"
-    if any(fact in READINGS for fact in card.says):
-        yield f"{API}.STREAM.MSG.GET.{streams.NOW.name}"
-    if card.asks:
-        yield f"{API}.STREAM.INFO.{streams.JOBS.name}"
-        yield f"{API}.STREAM.PURGE.{streams.JOBS.name}"
-    if Declared in card.says:
-        yield f"{API}.STREAM.INFO.{streams.FACTS.name}"
-    if card.purges:
-        yield f"{API}.STREAM.MSG.DELETE.{streams.FACTS.name}"
-        for stream in PURGED:
-            yield f"{API}.STREAM.INFO.{stream}"
-            yield f"{API}.STREAM.PURGE.{stream}"
+    facts, now, jobs = streams.FACTS.name, streams.NOW.name, streams.JOBS.name
+    for wanted, asked in (
+        (True, (f"DIRECT.GET.{facts}", f"STREAM.MSG.GET.{facts}")),
+        (card.hears, (f"STREAM.INFO.{streams.TICKS.name}",)),  # a tick is armed by the server's clock
+        (card.refers, (f"STREAM.INFO.{facts}",)),
+        (card.reads, (f"DIRECT.GET.{now}",)),
+        (set(READINGS) & set(card.says), (f"STREAM.MSG.GET.{now}", f"STREAM.INFO.{now}")),
+        (card.asks, (f"STREAM.INFO.{jobs}", f"STREAM.PURGE.{jobs}")),
+        # who declares counts who was declared, and watches over all streams
+        (Declared in card.says, tuple(f"STREAM.INFO.{stream}" for stream in streams.stored().values())),
+        (card.purges, (f"STREAM.MSG.DELETE.{facts}", *_taken_away())),
+    ):
+        yield from (f"{API}.{one}" for one in asked if wanted)
     for consumer in consumers(card):
         yield f"{API}.CONSUMER.MSG.NEXT.{consumer.stream}.{consumer.name}"
     for bucket in card.buckets:
         yield from _bucket(f"KV_{bucket}")
+
+
+def _taken_away() -> tuple[str, ...]:
+    """Return what it takes to find what is left of an object, and to take it away."""
+    kept = (streams.JOBS.name, streams.NOW.name, streams.FACTS.name)
+    return tuple(f"STREAM.{verb}.{stream}" for stream in kept for verb in ("INFO", "PURGE"))
 
 
 def _bucket(stream: str) -> Iterator[str]:

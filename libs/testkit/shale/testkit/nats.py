@@ -22,13 +22,20 @@ END_WITHIN = 30.0
 class NatsServer:
     """One server and its store. It is a context manager; everything that it starts it ends, by its process id.
 
-    `accounts` is a page of its config that says who may log in (everyone, without it), `environ` what that page reads.
+    `most` is how much JetStream may keep on disk, as its configuration spells it. `accounts` is a page of it that says
+    who may log in (everyone, without it), `environ` what that page reads.
     """
 
     def __init__(
-        self, store: Path, *, port: int = 0, accounts: Path | None = None, environ: Mapping[str, str] | None = None
+        self,
+        store: Path,
+        *,
+        port: int = 0,
+        most: str = "4GB",
+        accounts: Path | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.store, self._accounts, self._environ = store, accounts, environ or {}
+        self.store, self._most, self._accounts, self._environ = store, most, accounts, environ or {}
         self.port = port or free_port()
         self._monitor = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +62,7 @@ class NatsServer:
         self.store.mkdir(parents=True, exist_ok=True)
         config = self.store / "nats.conf"
         accounts = "" if self._accounts is None else self._accounts.read_text()
-        config.write_text(_config(self.port, self._monitor, self.store / "data") + accounts)
+        config.write_text(_config(self.port, self._monitor, self.store / "data", self._most) + accounts)
         environ = {**os.environ, **self._environ}
         with (self.store / "log").open("ab") as log:
             self._process = subprocess.Popen([_binary(), "-c", str(config)], env=environ, stdout=log, stderr=log)
@@ -142,9 +149,9 @@ def _binary() -> str:
     return found
 
 
-def _config(port: int, monitor: int, data: Path) -> str:
+def _config(port: int, monitor: int, data: Path, most: str) -> str:
     return (
         f"listen: 127.0.0.1:{port}\n"
         f"http: 127.0.0.1:{monitor}\n"
-        f'jetstream {{ store_dir: "{data}", max_memory_store: 256MB, max_file_store: 4GB }}\n'
+        f'jetstream {{ store_dir: "{data}", max_memory_store: 256MB, max_file_store: {most} }}\n'
     )
