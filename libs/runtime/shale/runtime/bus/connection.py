@@ -16,6 +16,7 @@ from nats.js import errors as js_errors
 from nats.js.api import PubAck
 
 from shale.contracts.errors import Transient
+from shale.runtime.settings import Login
 
 TIMEOUT = 5.0
 FENCE = "Nats-Expected-Last-Subject-Sequence"
@@ -26,6 +27,8 @@ HEARD = "Shale-Heard"
 
 WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077
+
+NOBODY = Login()
 
 log = logging.getLogger("shale.bus")
 
@@ -89,20 +92,21 @@ class Bus:
 
 
 @asynccontextmanager
-async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerator[Bus]:
+async def connected(url: str, name: str, *, fatal: bool = True, login: Login = NOBODY) -> AsyncGenerator[Bus]:
     """Connect for ever.
 
     Reconnects without end, notices a half-open peer within 15 s, ends the process when closed for good.
 
-    Raises Transient when the server is not there within TIMEOUT.
+    Raises Transient when the server is not there within TIMEOUT, or does not know this user; SettingsError.
     """
     said: deque[str] = deque(maxlen=16)
 
     async def on_error(error: Exception) -> None:
         what = str(error) or type(error).__name__
-        if up.is_set() and what not in said:  # four times a second while the server is away; before, we raise it
+        if what not in said:  # four times a second while the server is away
             said.append(what)
-            log.warning("nats", extra={"error": what})
+            if up.is_set():  # before, we raise it
+                log.warning("nats", extra={"error": what})
 
     async def on_reconnected() -> None:
         said.clear()
@@ -129,21 +133,29 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
                 error_cb=on_error,
                 reconnected_cb=on_reconnected,
                 closed_cb=on_closed,
+                user=login.nats_user or None,
+                password=login.password() or None,
             )
     except ValueError as error:  # its text may repeat a part of the URL
         what = "no URL of a server; write nats://HOST:PORT in SHALE_NATS_URL"
         raise Transient(f"NATS at {_place(url)} does not answer: that is {what}") from error
     except (OSError, TimeoutError, nats.errors.Error) as error:
-        why = str(error) or type(error).__name__
+        why = str(error) or next(filter(_is_word, said), type(error).__name__)
         raise Transient(
             f"NATS at {_place(url)} does not answer ({why}): start it with `shale up`, or set SHALE_NATS_URL"
         ) from error
+    said.clear()
     up.set()
     try:
         yield Bus(client)
     finally:
         closing.set()
         await _close(client)
+
+
+def _is_word(what: str) -> bool:
+    """Whether a server said this: that it knows no such user is why nobody ever came in."""
+    return "authorization" in what.lower()
 
 
 def _is_refusal(error: js_errors.APIError) -> bool:
