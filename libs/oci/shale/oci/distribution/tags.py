@@ -84,4 +84,6 @@ def _moved_away(repo: Repository, tag: str) -> bool | Unsupported:
             raise Lost(f"{repo.client.host} lost what takes {tag} away from {repo.name}", busy=True)
         if isinstance(deleted := deletion.manifest(repo, put.digest), Unsupported):
             return deleted
+        if not deleted:  # put just now, it was deleted without its tag: docker-registry 2.8.2, when two untag at once
+            raise Lost(f"{repo.client.host} took {tag} away from {repo.name} by half", busy=True)
     return True
