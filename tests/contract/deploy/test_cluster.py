@@ -16,7 +16,6 @@ import yaml
 
 from shale.contracts.resources import GROUP, KINDS
 from shale.runtime.installed import services
-from shale.testkit import kubectl
 from shale.testkit.apiserver import ApiServer
 from shale.testkit.kube import Cluster
 from shale.testkit.kubectl import Kubectl
@@ -55,13 +54,13 @@ Tree = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def kube(cluster: Cluster) -> Kubectl:
+def kube(cluster: Cluster, kubectl) -> Kubectl:
     """An administrator with kubectl, in a cluster that has Shale's namespace, accounts and rights."""
-    tool = kubectl.find_or_skip(cluster.kubeconfig)
+    tool: Kubectl = kubectl(cluster.kubeconfig)
     if not cluster.has_namespaces:
         pytest.skip("this cluster has custom resources only: RBAC was not tried")
-    tool.run("apply", "--filename", str(ROOT / "deploy/base/namespace.yaml"))
-    tool.run("apply", "--filename", str(ROOT / "deploy/base/rbac.yaml"))
+    tool.do("apply", "--filename", str(ROOT / "deploy/base/namespace.yaml"))
+    tool.do("apply", "--filename", str(ROOT / "deploy/base/rbac.yaml"))
     return tool
 
 
@@ -157,7 +156,9 @@ def test_what_is_allowed_is_really_done_and_what_is_not_is_really_refused(people
         assert people[owner[path]].call("DELETE", path)[0] == 200
 
 
-def test_a_granted_secret_is_read_by_who_packs_and_by_nobody_else(cluster: Cluster, people, namespace: str):
+def test_a_granted_secret_is_read_by_who_packs_and_by_nobody_else(
+    cluster: Cluster, kube: Kubectl, people, namespace: str
+):
     for name in ("push", "other"):
         made = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
         assert cluster.server.call("POST", f"/api/v1/namespaces/{namespace}/secrets", made)[0] == 201
@@ -165,7 +166,7 @@ def test_a_granted_secret_is_read_by_who_packs_and_by_nobody_else(cluster: Clust
     granted = subprocess.run(
         [shale, "grant", namespace, "push"], capture_output=True, text=True, timeout=60, check=True
     )
-    kubectl.find_or_skip(cluster.kubeconfig).run("apply", "--filename", "-", said=granted.stdout)
+    kube.do("apply", "--filename", "-", stdin=granted.stdout)
     read = {
         name: {
             secret: person.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{secret}")[0]
@@ -180,10 +181,10 @@ def test_a_granted_secret_is_read_by_who_packs_and_by_nobody_else(cluster: Clust
 @pytest.mark.parametrize("overlay", ["deploy/base", "deploy/kind", "tilt"])
 def test_the_api_server_takes_all_that_is_deployed(kube: Kubectl, rendered, overlay: str, tmp_path: Path):
     """Strictly: no field that it does not know. The kinds are there already."""
-    served = {line.split()[0] for line in kube.run("api-versions").splitlines()}
+    served = {line.split()[0] for line in kube.do("api-versions").splitlines()}
     objects = [_as_served(one, served) for one in rendered(overlay) if one["kind"] != "CustomResourceDefinition"]
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
-    said = kube.run("apply", "--dry-run=server", "--validate=strict", "--filename", str(tmp_path / "all.yaml"))
+    said = kube.do("apply", "--dry-run=server", "--validate=strict", "--filename", str(tmp_path / "all.yaml"))
     assert len(said.splitlines()) == len(objects)
 
 
@@ -201,28 +202,35 @@ def test_a_misspelt_field_is_refused(kube: Kubectl, rendered, tmp_path: Path):
     deployment["spec"]["template"]["spec"]["terminationGracePeriod"] = 1
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(deployment))
     with pytest.raises(AssertionError, match="terminationGracePeriod"):
-        kube.run("apply", "--dry-run=server", "--validate=strict", "--filename", str(tmp_path / "one.yaml"))
+        kube.do("apply", "--dry-run=server", "--validate=strict", "--filename", str(tmp_path / "one.yaml"))
 
 
 def test_the_sample_of_tilt_is_taken(kube: Kubectl):
-    said = kube.run("apply", "--dry-run=server", "--filename", str(ROOT / "tilt/sample.yaml"), "--validate=false")
+    said = kube.do("apply", "--dry-run=server", "--filename", str(ROOT / "tilt/sample.yaml"), "--validate=false")
     assert "namespace/team-a" in said
 
 
 @pytest.fixture
 def no_secrets(kube: Kubectl) -> Iterator[None]:
     """Keep off a cluster where Shale is deployed: its Secrets are not ours to delete."""
-    if "secret/shale-" in kube.run("get", "secrets", "--namespace", SYSTEM, "--output", "name"):
+    if "secret/shale-" in kube.do("get", "secrets", "--namespace", SYSTEM, "--output", "name"):
         pytest.skip(f"{SYSTEM} of this cluster has Shale's Secrets already: they were left alone")
     yield
-    kube.run("delete", "secrets", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/part-of=shale")
+    kube.do("delete", "secrets", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/part-of=shale")
 
 
 @pytest.mark.usefixtures("no_secrets")
 def test_secrets_are_drawn_once_and_shown_nowhere(cluster: Cluster, kube: Kubectl):
     def make() -> str:
         tool = [sys.executable, str(ROOT / "tools/cluster_secrets.py")]
-        ran = subprocess.run(tool, env=kube.environ, capture_output=True, text=True, timeout=120, check=False)
+        ran = subprocess.run(
+            tool,
+            env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
@@ -240,7 +248,7 @@ def test_secrets_are_drawn_once_and_shown_nowhere(cluster: Cluster, kube: Kubect
     values = [value for data in first.values() for value in data.values()]
     assert len(set(values)) == len(values)
     assert [value for value in values if value in said] == []
-    kube.run("delete", "secret", "--namespace", SYSTEM, "shale-nats-init")
+    kube.do("delete", "secret", "--namespace", SYSTEM, "shale-nats-init")
     assert make().split() == ["secret/shale-nats-init", "created"]
     second = held()
     assert second.pop("shale-nats-init") != first.pop("shale-nats-init")

@@ -1,58 +1,55 @@
-"""kubectl as a person has it: new enough for today's kustomizations, with an environment that names its cluster."""
+"""kubectl as a person types it, on one cluster."""
 
+import json
 import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from shale.testkit.kube import missing
-
-LEAST = 5
-"""The major version of kustomize in it: 1.27 and later have 5."""
-WITHIN = 120.0
+from shale.testkit.apiserver import Tree
 
 
 class Kubectl:
-    """One kubectl, and the cluster that it speaks to, if any."""
+    """One kubectl and one kubeconfig; what it caches lies in `folder`. AssertionError: it did not do what was asked."""
 
-    def __init__(self, kubeconfig: Path | None = None) -> None:
-        self._environ = {**os.environ, "KUBECONFIG": str(kubeconfig or os.devnull)}
+    def __init__(self, program: str, kubeconfig: Path, folder: Path) -> None:
+        self._program = program
+        self._environ = {**os.environ, "KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(folder), "HOME": str(folder)}
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """The environment in which a program that calls kubectl speaks to this cluster."""
-        return self._environ
-
-    def run(self, *arguments: str, said: str = "") -> str:
-        """Return what it says. Raises AssertionError with what it complains of."""
-        ran = subprocess.run(
-            ["kubectl", *arguments],
-            input=said,
-            env=self._environ,
+    def run(self, *words: str, stdin: str = "", within: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run it to its end, whatever that is."""
+        return subprocess.run(
+            [self._program, *words],
+            input=stdin,
             capture_output=True,
             text=True,
-            timeout=WITHIN,
+            timeout=within,
             check=False,
+            env=self._environ,
         )
-        if ran.returncode:
-            raise AssertionError(f"kubectl {' '.join(arguments)}: {ran.stderr.strip()[-2000:]}")
-        return ran.stdout
 
-    def rendered(self, folder: Path) -> list[dict[str, Any]]:
-        """Return the objects of a kustomization."""
-        return list(yaml.safe_load_all(self.run("kustomize", str(folder))))
+    def do(self, *words: str, stdin: str = "", within: float = 120) -> str:
+        """Return what it says."""
+        done = self.run(*words, stdin=stdin, within=within)
+        if done.returncode:
+            raise AssertionError(f"kubectl {' '.join(words)}: {done.stderr or done.stdout}")
+        return done.stdout
 
+    def get(self, *words: str) -> Tree:
+        """Return an object, or a list of them."""
+        return json.loads(self.do("get", *words, "-o", "json"))
 
-def find_or_skip(kubeconfig: Path | None = None) -> Kubectl:
-    """Return it; without one that is new enough the test is skipped loudly, and under CI=true fails."""
-    if shutil.which("kubectl") is None:
-        missing("NO KUBECTL on the PATH: no manifest was rendered")
-    found = Kubectl(kubeconfig)
-    version = re.search(r"Kustomize Version: v(\d+)", found.run("version", "--client"))
-    if version is None or int(version[1]) < LEAST:
-        missing("kubectl is older than 1.27: no manifest was rendered")
-    return found
+    def items(self, *words: str) -> list[Tree]:
+        """Return the objects of a list."""
+        return self.get(*words)["items"]
+
+    def apply(self, *trees: Tree, **words: str) -> str:
+        """Apply manifests; `server_side="true"` becomes `--server-side=true`."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": trees})
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
+        return self.do("apply", "-f", "-", *flags, stdin=text)
+
+    def there(self, *words: str) -> Any:  # noqa: ANN401 (an object, or nothing)
+        """Return an object, or None when it is not there."""
+        done = self.run("get", *words, "-o", "json", "--ignore-not-found")
+        return json.loads(done.stdout) if done.returncode == 0 and done.stdout.strip() else None
