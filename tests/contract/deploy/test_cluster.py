@@ -16,7 +16,6 @@ import yaml
 
 from shale.contracts.resources import GROUP, KINDS
 from shale.runtime.installed import services
-from shale.testkit import kustomize
 from shale.testkit.apiserver import ApiServer
 from shale.testkit.kube import Cluster
 from shale.testkit.kubectl import Kubectl
@@ -55,9 +54,9 @@ Tree = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def kube(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+def kube(cluster: Cluster, kubectl) -> Kubectl:
     """An administrator with kubectl, in a cluster that has Shale's namespace, accounts and rights."""
-    tool = kustomize.find_or_skip(tmp_path_factory.mktemp("kubectl"), cluster.kubeconfig)
+    tool: Kubectl = kubectl(cluster.kubeconfig)
     if not cluster.has_namespaces:
         pytest.skip("this cluster has custom resources only: RBAC was not tried")
     tool.do("apply", "--filename", str(ROOT / "deploy/base/namespace.yaml"))
@@ -224,7 +223,14 @@ def no_secrets(kube: Kubectl) -> Iterator[None]:
 def test_secrets_are_drawn_once_and_shown_nowhere(cluster: Cluster, kube: Kubectl):
     def make() -> str:
         tool = [sys.executable, str(ROOT / "tools/cluster_secrets.py")]
-        ran = subprocess.run(tool, env=kube.environ, capture_output=True, text=True, timeout=120, check=False)
+        ran = subprocess.run(
+            tool,
+            env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 

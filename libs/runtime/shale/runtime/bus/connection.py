@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -118,9 +118,25 @@ async def connected(url: str, name: str, *, fatal: bool = True, login: Login = N
             raise SystemExit(1)
 
     up, closing = asyncio.Event(), asyncio.Event()
+    hears = {"error_cb": on_error, "reconnected_cb": on_reconnected, "closed_cb": on_closed}
+    client = await _dialled(url, name, login, said, hears)
+    said.clear()
+    up.set()
+    try:
+        yield Bus(client)
+    finally:
+        closing.set()
+        await _close(client)
+
+
+async def _dialled(
+    url: str, name: str, login: Login, said: Iterable[str], hears: Mapping[str, Callable[..., Awaitable[None]]]
+) -> Client:
+    """Return a client that is connected; `said` is what the server complained of until then."""
+    who = {"user": login.nats_user, "password": login.password()} if login.nats_user else {}
     try:
         async with asyncio.timeout(TIMEOUT):  # nats-py tries for ever, at the start too
-            client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
+            return await nats.connect(  # pyright: ignore[reportUnknownMemberType]
                 url,
                 name=name,
                 inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
@@ -130,11 +146,8 @@ async def connected(url: str, name: str, *, fatal: bool = True, login: Login = N
                 connect_timeout=int(TIMEOUT),
                 ping_interval=5,
                 max_outstanding_pings=2,
-                error_cb=on_error,
-                reconnected_cb=on_reconnected,
-                closed_cb=on_closed,
-                user=login.nats_user or None,
-                password=login.password() or None,
+                **hears,
+                **who,
             )
     except ValueError as error:  # its text may repeat a part of the URL
         what = "no URL of a server; write nats://HOST:PORT in SHALE_NATS_URL"
@@ -144,13 +157,6 @@ async def connected(url: str, name: str, *, fatal: bool = True, login: Login = N
         raise Transient(
             f"NATS at {_place(url)} does not answer ({why}): start it with `shale up`, or set SHALE_NATS_URL"
         ) from error
-    said.clear()
-    up.set()
-    try:
-        yield Bus(client)
-    finally:
-        closing.set()
-        await _close(client)
 
 
 def _is_word(what: str) -> bool:
