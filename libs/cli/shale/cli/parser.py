@@ -145,6 +145,11 @@ def _watching(commands: _Commands) -> None:
     events.add_argument("-f", "--follow", action="store_true", help="go on with what is told next")
     events.add_argument("--kind", default="", metavar="KIND")
     _namespace(events, "(default: all)")
+    dead = _command(commands, "dead", "what was given up and why: list, show, replay or drop it")
+    dead.add_argument("action", choices=("list", "show", "replay", "drop"), metavar="list|show|replay|drop")
+    dead.add_argument("ids", nargs="*", metavar="ID", help="as `list` shows it, one or several")
+    dead.add_argument("--all", action="store_true", help="replay or drop all of them")
+    _namespace(dead, "of list and --all (default: all)")
 
 
 def _images(commands: _Commands) -> None:
