@@ -32,7 +32,7 @@ def _dispatch(words: argparse.Namespace) -> int:
 
     from shale.cli.common import Common  # noqa: PLC0415
 
-    command = importlib.import_module(f"{COMMANDS}.{words.command}")
+    command = importlib.import_module(f"{COMMANDS}.{words.command.replace('-', '_')}")
     said = vars(words)
     return command.run(msgspec.convert(said, Common), msgspec.convert(said, command.Options))
 

@@ -154,12 +154,27 @@ def _watching(commands: _Commands) -> None:
 
 def _images(commands: _Commands) -> None:
     pull = _command(commands, "pull", "an image's files into a folder, each byte checked")
-    pull.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    _image(pull)
     pull.add_argument("directory", metavar="DIR", help="new or empty")
     pull.add_argument("--force", action="store_true", help="write into a folder that holds files, over some of them")
     verify = _command(commands, "verify", "whether an image is whole; with DIR, whether its files are those there")
-    verify.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    _image(verify)
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")
+    _image(_command(commands, "inspect", "what an image is made of: manifests, layers, files, and who shares them"))
+    login = _command(commands, "login-check", "whether pull and push would work, and as whom")
+    _image(login, "REPO, REPO:TAG or REPO@sha256:...")
+    login.add_argument("--for", dest="wanted", choices=("pull", "push", "both"), default="both", help="default: both")
+
+
+def _image(parser: argparse.ArgumentParser, what: str = "REPO:TAG or REPO@sha256:...") -> None:
+    parser.add_argument("image", metavar="IMAGE", help=what)
+    parser.add_argument(
+        "--secret",
+        default="",
+        metavar="NAMESPACE/NAME",
+        help="log in with this Secret (default: as `docker login` did)",
+    )
+    parser.add_argument("--insecure", action="store_true", help="no proof by TLS, and plain http where there is none")
 
 
 def _target(parser: argparse.ArgumentParser) -> None:

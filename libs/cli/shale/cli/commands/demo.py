@@ -21,9 +21,11 @@ from shale.cli.facts import new_and_reused
 from shale.cli.local.home import Home, State
 from shale.cli.local.server import any_port
 from shale.cli.local.stack import Plan, up
+from shale.cli.registries import Store
 from shale.contracts.amounts import amount
 from shale.contracts.resources import KINDS, ModelVersion
 from shale.kube.resources import Resources
+from shale.oci.layout import Layout
 
 FIRST, SECOND = "first-version.yaml", "second-version.yaml"
 
@@ -168,4 +170,6 @@ async def _prove(board: Board, registry: Path, version: ModelVersion, source: Pa
     """Pull a version back and hold it against its source."""
     with board.step(f"pull {version.metadata.name} back") as result:
         into = source.with_name(f"{source.name}.pulled")
-        result.append(await asyncio.to_thread(proof.equal, registry, version, source, into))
+        result.append(
+            await asyncio.to_thread(proof.equal, Store(Layout(registry), str(registry)), version, source, into)
+        )

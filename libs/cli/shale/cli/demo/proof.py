@@ -9,6 +9,7 @@ from shale.cli.commands.pull import pull
 from shale.cli.commands.verify import verify
 from shale.cli.compare import trees
 from shale.cli.exits import CliError
+from shale.cli.registries import Store
 from shale.contracts.amounts import amount
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.resources import ModelVersion
@@ -28,17 +29,17 @@ def pinned(version: ModelVersion) -> str:
     return f"{version.spec.image_repo}@{version.status.digest}"
 
 
-def equal(registry: Path, version: ModelVersion, source: Path, into: Path) -> str:
+def equal(store: Store, version: ModelVersion, source: Path, into: Path) -> str:
     """Pull the image, compare every file with its source, and verify the image itself; return what was found.
 
     Raises CliError with the first difference. The folder `into` is removed again.
     """
-    pulled = pull(registry, pinned(version), into)
+    pulled = pull(store, pinned(version), into)
     try:
         differences = trees(source, into)
     finally:
         shutil.rmtree(into)
-    differences += verify(registry, pinned(version), source).complaints
+    differences += verify(store, pinned(version), source).complaints
     if differences:
         more = f" and {len(differences) - 1} more differences" if differences[1:] else ""
         raise CliError(f"{pinned(version)} is not what was packed: {differences[0]}{more}")
