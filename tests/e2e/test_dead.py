@@ -111,6 +111,14 @@ async def test_one_is_replayed_by_its_id_and_another_is_dropped(here: Here, real
     assert (await shale(here, "dead", "list"))[1:] == ("", "no dead letters\n")
 
 
+async def test_dead_letters_about_an_object_are_part_of_its_description(here: Here) -> None:
+    code, text, complained = await shale(here, "describe", f"mv/{ABOUT.name}", "-n", ABOUT.namespace)
+    assert code == 0, complained
+    letters = text.partition("Dead letters:")[2].partition("Timeline:")[0]
+    assert [row.split()[0] for row in letters.split("\n") if row.strip()] == ["1", "2", "3"]
+    assert "by builder-sync: Bug: RuntimeError: nobody foresaw this" in letters
+
+
 @pytest.mark.parametrize(
     "words",
     [

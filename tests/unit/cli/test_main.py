@@ -13,7 +13,7 @@ from shale.cli.exits import CliError, Exit
 from shale.contracts.errors import Transient
 
 COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry"]
-MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "login-check"]
+MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "login-check", "describe", "forget"]
 
 
 class Command:
@@ -114,7 +114,7 @@ def test_every_command_has_a_module_that_takes_its_options(command):
         "grant": ["a", "b"],
     }
     words |= {"dead": ["list"], "grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
-    words |= {"inspect": ["a:b"], "login-check": ["a"]}
+    words |= {"inspect": ["a:b"], "login-check": ["a"], "describe": ["mv/x"], "forget": ["mv/x"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))
     assert needed <= said.keys()
 

@@ -75,12 +75,19 @@ def _address(url: str) -> tuple[str, int] | None:
 
 
 @asynccontextmanager
-async def resources(common: Common) -> AsyncGenerator[EmbeddedResources]:
+async def resources(common: Common) -> AsyncGenerator[Resources]:
     """Hand out the door to resources. Raises CliError when this NATS was never set up."""
+    async with both(common) as (_, found):
+        yield found
+
+
+@asynccontextmanager
+async def both(common: Common) -> AsyncGenerator[tuple[Bus, Resources]]:
+    """Hand out both doors. Raises CliError when this NATS was never set up."""
     async with bus(common) as connection:
         if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
             raise CliError("this NATS is not set up for Shale: run `shale init` once")
-        yield EmbeddedResources(Bucket(connection, OBJECTS.name))
+        yield connection, EmbeddedResources(Bucket(connection, OBJECTS.name))
 
 
 async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Object | None]:
@@ -101,3 +108,12 @@ async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> Asyn
                 case _:
                     there = True
                     yield change.object
+
+
+async def until_gone(door: Resources, kind: Kind, obj: Object) -> None:
+    """Return once this very object is gone: a namesake may be there by then."""
+    meta = obj.metadata
+    async with aclosing(follow(door, kind, meta.namespace, meta.name)) as seen:
+        async for now in seen:
+            if now is None or now.metadata.uid != meta.uid:
+                return

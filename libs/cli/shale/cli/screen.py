@@ -78,6 +78,12 @@ def say(text: str) -> None:
     print(clean(text), flush=True)
 
 
+def show(texts: Iterable[str]) -> None:
+    """Print the lines of an answer."""
+    sys.stdout.write("".join(f"{clean(text)}\n" for text in texts))
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Print one line beside the answer, at once."""
     print(clean(text), file=sys.stderr, flush=True)

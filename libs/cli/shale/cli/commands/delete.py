@@ -1,17 +1,17 @@
 """`shale delete`: objects go, and by default this waits until they are gone."""
 
 import asyncio
-from contextlib import aclosing
 from typing import Literal
 
 import msgspec
 
-from shale.cli import documents, door
+from shale.cli import documents, door, traces
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.kinds import DEFAULT_NAMESPACE, targets
 from shale.cli.screen import line, say
-from shale.contracts.resources import Kind, Object
+from shale.contracts.about import About
+from shale.contracts.resources import Kind
 from shale.kube import manifests
 from shale.kube.resources import Cascade, Conflict, Invalid, Missing, Removed, Resources
 
@@ -39,6 +39,13 @@ class Doomed(msgspec.Struct, frozen=True):
         return f"{self.kind.word} {self.namespace}/{self.name}"
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """What became of one; `about` when it is gone and whoever held something of it was waited for."""
+
+    result: str
+    about: About | None = None
+
+
 def run(common: Common, options: Options) -> int:
     """Delete, and say for each object what became of it."""
     if bool(options.target) == bool(options.file):
@@ -62,7 +69,7 @@ def _doomed(options: Options) -> list[Doomed]:
 async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
     """Delete each, also after one that is not there."""
     refused: list[str] = []
-    async with door.resources(common) as resources:
+    async with door.both(common) as (bus, resources):
         for one in doomed:
             try:
                 async with asyncio.timeout(options.timeout):
@@ -70,8 +77,9 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
             except TimeoutError as error:
                 late = f"{one} is not gone after {options.timeout:g} s: {await _waits_for(resources, one)}"
                 raise CliError("; ".join([*refused, late]), Exit.TIMED_OUT) from error
-            if isinstance(said, str):
-                _show(common, one, said)
+            if isinstance(said, Ended):
+                left = await traces.left_behind(bus, said.about) if said.about else {}
+                _show(common, one, said.result, left)
             else:
                 refused.append(f"{said.message}: it was not deleted")
     if refused:
@@ -79,35 +87,30 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
     return Exit.OK
 
 
-def _show(common: Common, one: Doomed, said: str) -> None:
+def _show(common: Common, one: Doomed, said: str, left: dict[str, tuple[str, ...]]) -> None:
     if common.machine:
         tree = {"kind": one.kind.word, "namespace": one.namespace, "name": one.name, "result": said}
-        line(tree, common.output)
-    else:
-        say(f"{one} {said}")
+        line({**tree, "left": [name for names in left.values() for name in names]}, common.output)
+        return
+    say(f"{one} {said}")
+    for holder, names in left.items():
+        say(f"  {holder} left {'; '.join(names)}")
 
 
-async def _delete(resources: Resources, one: Doomed, options: Options) -> str | Missing | Conflict:
+async def _delete(resources: Resources, one: Doomed, options: Options) -> Ended | Missing | Conflict:
     match await resources.delete(one.kind, one.namespace, one.name, cascade=options.cascade):
         case Removed():
-            return "deleted"
+            return Ended("deleted")
         case Missing() if options.file:
-            return "was not there"
+            return Ended("was not there")
         case Missing() | Conflict() as refused:
             return refused
         case obj if options.wait == "true":
-            await _gone(resources, one, obj)
-            return "deleted"
+            await door.until_gone(resources, one.kind, obj)
+            about = About(one.kind.word, one.namespace, one.name, obj.metadata.uid, obj.metadata.generation)
+            return Ended("deleted", about)
         case _:
-            return "is being deleted"
-
-
-async def _gone(resources: Resources, one: Doomed, obj: Object) -> None:
-    """Return once this very object is gone: a namesake may be there by then."""
-    async with aclosing(door.follow(resources, one.kind, one.namespace, one.name)) as seen:
-        async for now in seen:
-            if now is None or now.metadata.uid != obj.metadata.uid:
-                return
+            return Ended("is being deleted")
 
 
 async def _waits_for(resources: Resources, one: Doomed) -> str:
