@@ -81,6 +81,9 @@ def _here(commands: _Commands) -> None:
     demo.add_argument("--samples", default="", metavar="DIR", help="other manifests (default: deploy/samples)")
     demo.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
     demo.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds in all (default: 60)")
+    demo.add_argument(
+        "--registry", choices=("auto", "docker-registry", "layout"), default="auto", help="default: what is to be had"
+    )
     demo.add_argument("--keep", action="store_true", help="leave its folder and say where it is")
     up = _command(commands, "up", "NATS and all services on this machine, until interrupted")
     up.add_argument(
