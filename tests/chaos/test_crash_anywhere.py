@@ -27,6 +27,7 @@ from shale.storage_provisioner.service import StorageProvisioner
 from shale.testkit.asking import there
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.crash import Cuts, assert_crash_proof, run_to_end
+from shale.testkit.opened import Opened
 from shale.testkit.world import Disorder, Scene, Town
 from shale.watcher.announce import AddFinalizer, about, announce
 from shale.watcher.maker import Maker
@@ -68,8 +69,8 @@ class Place:
         return Scene(
             makers=(
                 lambda _: StorageProvisioner(self.roots),
-                lambda _: ImageBuilder(Claims(self.claimed), self.registry),
-                *[lambda _: BuilderSync(self.roots, self.registry)] * workers,
+                lambda _: ImageBuilder(Claims(self.claimed), Opened(self.registry)),
+                *[lambda _: BuilderSync(self.roots, Opened(self.registry))] * workers,
                 lambda _: Scribe(self.resources),
                 lambda _: Undertaker(self.resources),
                 lambda _: Maker(self.resources),

@@ -7,7 +7,8 @@ import yaml
 
 from shale.contracts.resources import Registry
 from shale.contracts.resources.modelversion import SecretRef
-from shale.oci.registry import NoAccess, Pushed, push
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Pushed, push
 from shale.registries.opening import open_for_person, open_registries
 from shale.registries.settings import RegistrySettings
 from shale.registries.target import Target

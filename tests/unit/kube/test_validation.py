@@ -29,7 +29,7 @@ SAID = [
     ({"createdBy": ["x" * 80]}, f"spec.createdBy must be a string, not ['{'x' * 55}..."),
     ({"layout": "zip"}, "spec.layout must be one of files, tensors, not 'zip'"),
     ({"modelName": ""}, "spec.modelName is empty: at least 1 character is needed"),
-    ({"imageTag": "x" * 119}, "spec.imageTag is too long: at most 118 characters"),
+    ({"imageTag": "x" * 117}, "spec.imageTag is too long: at most 116 characters"),
     ({"attempt": -1}, "spec.attempt must be at least 0"),
     ({"attempt": 1_000_001}, "spec.attempt must be at most 1000000"),
     (

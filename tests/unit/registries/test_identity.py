@@ -5,8 +5,7 @@ import json
 import pytest
 
 from shale.oci.distribution.credentials import Bearer, Identity, Login
-from shale.oci.distribution.refusals import Refused
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 from shale.registries.docker import PersonIdentities
 from shale.registries.identity import ObjectIdentities
 from shale.registries.target import Target

@@ -6,7 +6,7 @@ from shale.contracts.resources import Registry
 from shale.contracts.resources.modelversion import SecretRef
 from shale.oci.distribution.registry import Distribution
 from shale.oci.layout import Layout
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess
 from shale.registries.identity import ObjectIdentities
 from shale.registries.registries import Registries
 from shale.registries.settings import RegistrySettings

@@ -13,6 +13,7 @@ class Profile(msgspec.Struct, frozen=True):
     `upload`: how a blob larger than `part_bytes` is sent; a smaller one always goes in one PUT.
     `counts`: whether what it says of the bytes it holds is true, so that an upload can be taken up again.
     `creates`: whether a push makes the repository. `deletes`: whether its API deletes manifests.
+    `orphans`: whether collecting untagged manifests takes those that only an index names: they get tags of their own.
     `api`: the host that answers, where it is not the one in the names.
     """
 
@@ -24,6 +25,9 @@ class Profile(msgspec.Struct, frozen=True):
     counts: bool = True
     creates: bool = True
     deletes: bool = True
+    orphans: bool = True
+    """docker-registry 2.8.2 does (`garbage-collect --delete-untagged`, distribution #3178; tried), on GHCR the usual
+    actions do (delete-package-versions #90); where nobody knows, two more tags cost nothing."""
     api: str = ""
     cure: str = "look whether its name is right and its project exists"
     """What to do where a repository is not there."""
@@ -52,7 +56,10 @@ ARTIFACT_REGISTRY = Profile(
     cure="create the Artifact Registry repository: gcloud artifacts repositories create",
 )
 ACR = Profile("ACR")
-QUAY = Profile("Quay")  # on S3, whose parts have at least 5 MiB (quay #2949)
+QUAY = Profile(
+    "Quay",  # on S3, whose parts have at least 5 MiB (quay #2949)
+    orphans=False,  # a manifest that another one names is none that may go (quay, data/model/oci/gc.py)
+)
 
 _BY_HOST = {
     "docker.io": HUB,

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution.credentials import Credential
-from shale.oci.distribution.refusals import Refused
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 from shale.registries.identity import ObjectIdentities, OfObject, sent
 from shale.registries.target import Target
 from shale.secrets import dockerconfig

@@ -4,8 +4,7 @@ from typing import Protocol
 
 from shale.oci.distribution.credentials import Bearer, Credential, Login
 from shale.oci.distribution.credentials import Identity as Exchanged
-from shale.oci.distribution.refusals import Refused
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 from shale.registries.target import Target
 from shale.secrets import credentials, login, rules, secret
 from shale.secrets.credentials import Basic, IdentityToken

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shale.oci.distribution.options import Options
-from shale.oci.registry import NoAccess, Registry
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Registry
 from shale.registries.docker import PersonIdentities
 from shale.registries.identity import ObjectIdentities
 from shale.registries.registries import Registries

@@ -16,7 +16,8 @@ from shale.oci.distribution.options import Options, pause
 from shale.oci.distribution.registry import Distribution
 from shale.oci.distribution.transport import Trust
 from shale.oci.layout import Layout
-from shale.oci.registry import NoAccess, Registry
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Registry
 from shale.registries.identity import Identity, no_access
 from shale.registries.pools import Pools
 from shale.registries.settings import RegistrySettings
@@ -44,16 +45,16 @@ class Registries:
         self._secrets, self._identify, self._options = secrets, identify, options or Options()
         self._pools = Pools(self._options.patience)
 
-    def open(self, target: Target, pause: Callable[[float], None] = pause) -> Registry | NoAccess:
-        """Return the registry of a target, for one job; what keeps us out of it else is `Registry.check`'s to find.
+    def host(self, repo: str) -> str:
+        """See `Opener.host`."""
+        return names.split(repo, "" if self._layout else self._home)[0]
 
-        `pause` waits between tries; one that raises ends the work. Blocks; raises Transient, and ValueError for a
-        repository that is none.
-        """
-        host, path = names.split(target.repo, "")
-        if not host and self._layout:
+    def open(self, target: Target, pause: Callable[[float], None] = pause) -> Registry | NoAccess:
+        """See `Opener.open`."""
+        host, path = names.split(target.repo, self._home)
+        if self._layout and not names.split(target.repo, "")[0]:
             return self._layout
-        if not (host := host or self._home):
+        if not host:
             return _nowhere(target.repo)
         trust = self._trust(target)
         if isinstance(trust, NoAccess):

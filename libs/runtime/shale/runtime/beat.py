@@ -31,6 +31,11 @@ class Beat:
         if self._stop.is_set():
             raise Stopped
 
+    def pause(self, seconds: float) -> None:
+        """Wait before something is tried again. Raises Stopped as soon as the work is no longer wanted."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
     def stop(self, cause: Cause) -> None:
         """Make the next `moved` raise.
 

@@ -62,9 +62,8 @@ class Work:
         self.attempt = (last.attempt if last else 0) + died or 1
         error = last.error if last is not None and died else ""
         await self._enter()
-        if not await self._report(
-            Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
-        ):
+        working = Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
+        if not await self._report(_still(working, last)):
             raise Transient(f"another worker took {self.part} of {self.trigger.about}")
         return None
 
@@ -202,3 +201,10 @@ class Work:
             )
         except Transient as error:
             log.warning("reading not told", extra={"error": str(error)})
+
+
+def _still(working: Progressed, last: Progressed | None) -> Progressed:
+    """Return the word that work begins, which still says what stalled it: until it moves, that was only looked at."""
+    if last is None or last.state not in {"Stalled", "Working"}:
+        return working
+    return msgspec.structs.replace(working, reason=last.reason, message=last.message)

@@ -1,27 +1,23 @@
 """builder-sync as a process: its settings and its doors."""
 
-from pathlib import Path
-
 import msgspec
 
 from shale.builder_sync.service import BuilderSync
-from shale.oci.layout import Layout
+from shale.registries.opening import open_registries
+from shale.registries.settings import RegistrySettings
 from shale.runtime.process import Doors, Program
 from shale.runtime.settings import read
 from shale.sources.roots import parse
 
 
 class BuilderSyncSettings(msgspec.Struct, frozen=True):
-    """`layout_dir` (SHALE_LAYOUT_DIR): the registry's folder; `roots` (SHALE_ROOTS).
+    """`roots` (SHALE_ROOTS): what may be read, `/models=/home/me/models`."""
 
-    What may be read, `/models=/home/me/models`.
-    """
-
-    layout_dir: str
     roots: str = ""
 
 
 def build(doors: Doors) -> Program:
-    """Return the program. Raises ValueError when a root is not of its form."""
+    """Return the program. Raises ValueError when a root or a grant is not of its form."""
     settings = read(BuilderSyncSettings, doors.environ)
-    return Program((BuilderSync(parse(settings.roots), Layout(Path(settings.layout_dir))),))
+    registries = open_registries(read(RegistrySettings, doors.environ), doors.environ)
+    return Program((BuilderSync(parse(settings.roots), registries),))

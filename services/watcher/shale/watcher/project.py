@@ -77,7 +77,7 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         return "Pending", (Says("Ready", "False", "DryRun", dry), *storage)
     phase, message = _phase(told)
     worst = _worst(told)
-    if worst is not None and worst.state == "Stalled":
+    if worst is not None and _stalls(worst):
         return phase, (*stalled(worst.reason, worst.message[:MESSAGE]), *storage)
     if worst is not None and worst.state == "Retrying":
         again = max(0, round(worst.next_at - told.now))
@@ -122,9 +122,13 @@ def _when(told: Told, kind: type[Fact]) -> str:
 
 def _worst(told: Told) -> Progressed | None:
     """Return the reading that a person should know of first: what stalls, else what retries."""
-    rank = {"Stalled": 0, "Retrying": 1}
-    bad = (reading for reading in _open(told) if reading.state in rank)
-    return min(bad, key=lambda reading: (rank[reading.state], reading.part), default=None)
+    bad = (reading for reading in _open(told) if _stalls(reading) or reading.state == "Retrying")
+    return min(bad, key=lambda reading: (not _stalls(reading), reading.part), default=None)
+
+
+def _stalls(reading: Progressed) -> bool:
+    """Whether it stalls, or is only looked at once more: then work says at its beginning what stalled it."""
+    return reading.state == "Stalled" or (reading.state == "Working" and reading.reason != "")
 
 
 def _open(told: Told) -> tuple[Progressed, ...]:

@@ -97,7 +97,7 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
     model_name: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
     image_repo: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     storage: Storage
-    image_tag: Annotated[str, msgspec.Meta(max_length=118)] = ""
+    image_tag: Annotated[str, msgspec.Meta(max_length=116)] = ""
     created_by: Text = ""
     include: Globs = ""
     exclude: Globs = ""
@@ -126,12 +126,12 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
         ),
         Rule(
             "!has(self.imageTag) || self.imageTag == ''"
-            " || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,117}$')",
-            "imageTag must be an OCI tag of at most 118 characters: letters, digits, '.', '_' and '-'",
+            " || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,115}$')",
+            "imageTag must be an OCI tag of at most 116 characters: letters, digits, '.', '_' and '-'",
         ),
         Rule(
-            "!has(self.imageTag) || !self.imageTag.endsWith('-modelpack')",
-            "imageTag must not end in -modelpack: that tag is made beside yours",
+            "!has(self.imageTag) || !self.imageTag.matches('-(modelpack|linux-amd64|linux-arm64)$')",
+            "imageTag must not end in -modelpack, -linux-amd64 or -linux-arm64: such tags are made beside yours",
         ),
     )
 

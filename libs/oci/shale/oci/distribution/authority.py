@@ -8,9 +8,9 @@ from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Challenge, Scopes
 from shale.oci.distribution.credentials import Bearer, Credential, Login
 from shale.oci.distribution.options import Options
-from shale.oci.distribution.refusals import Refused, denied, unauthorized
+from shale.oci.distribution.refusals import denied, unauthorized
 from shale.oci.distribution.transport import Request
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 
 Ask = Callable[[Request], Answer]
 """Sends to a token server, following no redirect."""

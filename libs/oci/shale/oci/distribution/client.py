@@ -14,8 +14,9 @@ from shale.oci.distribution.authority import Authority
 from shale.oci.distribution.challenge import Scopes
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.patience import BUSY, asked
-from shale.oci.distribution.refusals import Refused, untrusted
+from shale.oci.distribution.refusals import untrusted
 from shale.oci.distribution.transport import Lost, Request, Response, Transport, UntrustedError
+from shale.oci.refusal import Refused
 
 Done = TypeVar("Done")
 

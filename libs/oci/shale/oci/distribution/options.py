@@ -8,7 +8,7 @@ import msgspec
 from shale.oci.distribution.credentials import Credentials, anonymous
 from shale.oci.distribution.patience import Patience
 from shale.oci.profiles import Profile, profile_of
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess
 
 
 def pause(seconds: float) -> None:
