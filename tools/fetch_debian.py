@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Put skopeo, umoci and docker-registry into .tools/bin from the Debian archive: unpacked there, never installed.
 
+    python3 tools/fetch_debian.py [PROGRAM ...]      (default: all of them)
+
 Best effort: exit 0 when all run, 1 with one loud line when not. Tests that need them then skip, or fail under CI=true.
 """
 
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
@@ -64,42 +67,45 @@ def download(package: str, folder: Path) -> str:
     return "" if answer.returncode == 0 else (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
-def fetch(folder: Path) -> str:
-    """Download all packages, updating apt's index when it lacks one; return the reason when it still does."""
+def fetch(folder: Path, programs: Sequence[str] = PROGRAMS) -> str:
+    """Download the packages, updating apt's index when it lacks one; return the reason when it still does."""
     reason = ""
     for attempt in range(UPDATES + 1):
         if attempt:
             apt("update")
-        reason = next(filter(None, (download(program, folder) for program in PROGRAMS)), "")
+        reason = next(filter(None, (download(program, folder) for program in programs)), "")
         if not reason:
             break
-    for library in LIBRARIES:
+    for library in LIBRARIES if "skopeo" in programs else ():
         download(library, folder)
     return reason
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, programs: Sequence[str] = PROGRAMS) -> None:
     """Unpack the packages into .tools and write one wrapper for each program."""
     root = TOOLS / "debian"
     (TOOLS / "bin").mkdir(parents=True, exist_ok=True)
     for package in sorted(folder.glob("*.deb")):
         subprocess.run(["dpkg", "--extract", package, root], check=True, timeout=SECONDS)
-    for program in PROGRAMS:
+    for program in programs:
         wrapper = TOOLS / "bin" / program
         wrapper.write_text(WRAPPER.format(root=root, program=program, flags=FLAGS.get(program, "")))
         wrapper.chmod(0o755)
 
 
-def main() -> int:
+def main(wanted: Sequence[str] = PROGRAMS) -> int:
     """Fetch what is missing and prove that it runs."""
-    if all(map(present, PROGRAMS)):
+    if strangers := [program for program in wanted if program not in PROGRAMS]:
+        print(f"{strangers[0]} is not known here: there are {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    if all(map(present, wanted)):
         return 0
     reason = "this machine has no apt-get"
     if shutil.which("apt-get"):
         with tempfile.TemporaryDirectory(prefix="shale-debian-") as folder:
-            reason = fetch(Path(folder))
-            unpack(Path(folder))
-    missing = [program for program in PROGRAMS if not present(program)]
+            reason = fetch(Path(folder), wanted)
+            unpack(Path(folder), wanted)
+    missing = [program for program in wanted if not present(program)]
     if missing:
         why = reason or "they do not start"
         print(
@@ -110,4 +116,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or PROGRAMS))
