@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has enough; nothing is left to say, nor anybody to say it to
-        return Exit.FAILED
+        return Exit.UNREAD
     except Exception as error:  # noqa: BLE001 (the end of the road: it is said, in one line or with --debug in many)
         return _complain(error, words)
 
