@@ -8,6 +8,7 @@ from shale.cli import leftovers
 from shale.cli.kinds import Target
 from shale.contracts import streams, subjects
 from shale.contracts.about import About
+from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Fact, Gone, ImageBuilt, LayerPacked, LayerRefused, Progressed, Refused
 from shale.contracts.resources import Object
 from shale.kube.resources import Missing, Resources
@@ -17,7 +18,7 @@ from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.levels import read
 from shale.runtime.told import Told
 
-HISTORY_WITHIN = 5.0
+HISTORY_WITHIN = 10.0
 """Seconds in which the history has what was told: it follows the facts by milliseconds."""
 TURN = 0.1
 
@@ -91,15 +92,20 @@ async def last_uid(bus: Bus, about: About) -> str:
     return uids[-1] if uids else ""
 
 
-async def left_behind(bus: Bus, about: About) -> dict[str, tuple[str, ...]]:
-    """Return what each holder of an object that is gone said that it left, by holder. Raises Transient."""
-    facts: list[Fact] = []
+async def left_behind(bus: Bus, about: About) -> dict[str, tuple[str, ...]] | None:
+    """Return what each holder of an object that is gone said that it left, by holder.
+
+    None when the history cannot tell it within HISTORY_WITHIN: the object is gone all the same.
+    """
     for _ in range(int(HISTORY_WITHIN / TURN)):
-        facts = [one.fact async for one in history.milestones(bus, about)]
+        try:
+            facts = [one.fact async for one in history.milestones(bus, about)]
+        except Transient:
+            return None
         if any(isinstance(fact, Gone) for fact in facts) and leftovers.all_released(facts):
-            break
+            return leftovers.were_left(facts)
         await asyncio.sleep(TURN)
-    return leftovers.were_left(facts)
+    return None
 
 
 def _key(fact: Fact) -> str:

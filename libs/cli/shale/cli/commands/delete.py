@@ -9,7 +9,7 @@ from shale.cli import documents, door, traces
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.kinds import DEFAULT_NAMESPACE, targets
-from shale.cli.screen import line, say
+from shale.cli.screen import line, note, say
 from shale.contracts.about import About
 from shale.contracts.resources import Kind
 from shale.kube import manifests
@@ -79,7 +79,10 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
                 raise CliError("; ".join([*refused, late]), Exit.TIMED_OUT) from error
             if isinstance(said, Ended):
                 left = await traces.left_behind(bus, said.about) if said.about else {}
-                _show(common, one, said.result, left)
+                _show(common, one, said.result, left or {})
+                if left is None:
+                    how = f"shale describe {one.kind.short}/{one.name} -n {one.namespace}"
+                    note(f"what was left is not in the history yet; later: {how}")
             else:
                 refused.append(f"{said.message}: it was not deleted")
     if refused:
