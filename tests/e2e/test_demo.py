@@ -14,6 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shale.kube import manifests
+from shale.kube.resources import Invalid
+from shale.secrets import manifest as secrets
+from shale.secrets import rules
+from shale.secrets.choose import credentials_for
+from shale.secrets.credentials import Basic
+from shale.secrets.secret import Secret
+
 pytestmark = [pytest.mark.real_nats, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,7 +133,21 @@ def test_a_demo_that_takes_too_long_ends_in_time_and_says_how_far_it_came(tmp_pa
 def test_the_samples_are_the_yaml_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     blocks = [list(yaml.safe_load_all(block)) for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)]
-    versions = [tree for block in blocks for tree in block if tree and tree["kind"] == "ModelVersion"]
+    versions = [tree for block in blocks for tree in block if tree and tree.get("kind") == "ModelVersion"]
     samples = [tree for path in sorted(SAMPLES.iterdir()) for tree in yaml.safe_load_all(path.read_text())]
     assert versions, "the README shows a ModelVersion"
     assert [version for version in versions if version not in samples] == []
+
+
+def test_the_snippets_of_the_readme_are_taken_as_they_stand() -> None:
+    readme = (ROOT / "README.md").read_text()
+    trees = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)]
+    (version,) = (tree for tree in trees if tree.get("kind") == "ModelVersion")
+    (snippet,) = (tree for tree in trees if "kind" not in tree)
+    (secret,) = (tree for tree in trees if tree.get("kind") == "Secret")
+    whole = {**version, "spec": {**version["spec"], **snippet["spec"]}}
+    assert not isinstance(manifests.parse(whole), Invalid)
+    found = secrets.read(secret, "team-a", "push")
+    assert isinstance(found, Secret)
+    assert isinstance(rules.used(found), Secret)
+    assert isinstance(credentials_for(found, "registry.example", "models/x"), Basic)

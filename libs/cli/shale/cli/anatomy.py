@@ -125,12 +125,13 @@ def _tags(registry: Registry, image: Image, names: tuple[str, ...]) -> dict[str,
             continue
         for digest in _layers(registry, image.reference.repo, document):
             found.setdefault(digest, []).append(tag)
-    return {digest: [tag for tag in tags if not _beside(tag, tags)] for digest, tags in found.items()}
+    return {digest: _names(tags) for digest, tags in found.items()}
 
 
-def _beside(tag: str, tags: list[str]) -> bool:
-    """Say whether a tag is only the ModelPack tag beside another one."""
-    return tag.endswith(manifest.MODELPACK_SUFFIX) and tag.removesuffix(manifest.MODELPACK_SUFFIX) in tags
+def _names(tags: list[str]) -> list[str]:
+    """Return the tags without those that are only made beside another one of them."""
+    beside = {one for tag in tags for one in manifest.tags_beside(tag)[1:]}
+    return [tag for tag in tags if tag not in beside]
 
 
 def _layers(registry: Registry, repo: str, document: Manifest | Index) -> set[str]:

@@ -10,7 +10,8 @@ from shale.cli.common import Common, registry_dir
 from shale.cli.exits import CliError, usage
 from shale.contracts import resources
 from shale.oci import names
-from shale.oci.registry import NoAccess, Registry
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Registry
 from shale.registries.opening import open_for_person
 from shale.registries.settings import RegistrySettings
 from shale.registries.target import Target

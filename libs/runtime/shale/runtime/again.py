@@ -108,9 +108,8 @@ def _ended(what: str, end: Scanned | LayerPacked | ScanRefused | LayerRefused) -
 
 
 def _refused(what: str, refusal: Refused | ScanRefused | LayerRefused) -> str:
-    about = refusal.about
-    cure = f"`shale retry {about.kind}/{about.name} -n {about.namespace}` is a new attempt"
-    return f"{what} was refused meanwhile ({refusal.reason}: {refusal.message}): {cure}"
+    said = f"{refusal.reason}: {refusal.message}"
+    return f"{what} was refused meanwhile ({said}): `{refusal.about.retry}` is a new attempt"
 
 
 def _over(about: About, told: Told, fact: Fact | None = None) -> str:

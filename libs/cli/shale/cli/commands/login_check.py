@@ -14,7 +14,7 @@ from shale.cli.screen import line, say
 from shale.contracts.errors import Transient
 from shale.oci import names
 from shale.oci.profiles import DISTRIBUTION, Profile, profile_of
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess
 
 Way = Literal["pull", "push"]
 
