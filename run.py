@@ -185,8 +185,7 @@ def fetch_registry() -> None:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)  # apt's helpers too
     TRIED.touch()
-    missing = f"not to be had: {why.strip().removeprefix('!!! ')}"
-    say(missing if child.returncode else f"{time.monotonic() - started:6.1f} s")
+    say(why.strip().removeprefix("!!! ") if child.returncode else f"{time.monotonic() - started:6.1f} s")
 
 
 def demo(arguments: list[str]) -> int:

@@ -59,13 +59,16 @@ def test_a_folder_without_files_is_no_model(tmp_path, name):
         lay_out(tmp_path / name, tmp_path / "models")
 
 
-@pytest.fixture
-def registry(tmp_path):
-    blobs = tmp_path / "registry" / "models" / "x" / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
+@pytest.fixture(params=["a folder of layouts", "docker-registry"])
+def registry(request, tmp_path):
+    """Return either kind of registry, with three blobs."""
+    folder = Folder(tmp_path / "registry", "a folder")
+    found = folder if request.param.startswith("a") else Served(tmp_path / "data", "127.0.0.1:5000")
     for digest in (WEIGHTS, SMALL, OTHER):
-        (blobs / digest.removeprefix("sha256:")).write_text(digest)
-    return Folder(tmp_path / "registry", "a folder")
+        blob = found.blob("models/x", digest)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_text(digest)
+    return found
 
 
 FIRST = version(PackedLayer("small", "small", SMALL, 10), PackedLayer("w", "weight", WEIGHTS, 4096))

@@ -216,7 +216,7 @@ class TestMain:
             pytest.param("", r"  docker-registry of Debian +\d+\.\d s\n", id="it is to be had"),
             pytest.param(
                 "import sys; sys.exit('!!! docker-registry not to be had (no apt)')",
-                r"  docker-registry of Debian +not to be had: docker-registry not to be had \(no apt\)\n",
+                r"  docker-registry of Debian +docker-registry not to be had \(no apt\)\n",
                 id="it is not to be had",
             ),
         ],
