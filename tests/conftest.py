@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+importlib.import_module("celpy")  # it raises the recursion limit; Hypothesis wants that unchanged after a test
 TOOLS = Path(__file__).resolve().parent.parent / ".tools" / "bin"
 
 
@@ -29,4 +31,11 @@ def find_or_skip(name: str) -> str:
     pytest.skip(missing)
 
 
-pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries"]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file in one process (`--dist loadgroup`): they share the servers that they started."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+
+
+pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries", "shale.testkit.kube"]

@@ -50,7 +50,7 @@ async def _leaves_no_trace(visitor: Visitor, uid: str) -> None:
         return not last
 
     try:
-        await visitor.until(f"nothing left of {uid}", look, within=10)
+        await visitor.until(f"nothing left of {uid}", look)
     except AssertionError as error:
         raise AssertionError(f"left: {last}\n{error}") from None
     assert [type(said.fact) for said in await visitor.facts(uid)] == [Gone]
@@ -160,7 +160,7 @@ async def test_a_layer_in_hand_when_its_version_is_deleted_is_stopped_and_takes_
     version = await visitor.apply("stopped")
     await visitor.hears(Progressed, version.metadata.uid, "builder-sync.1", state="Working")
     await visitor.delete("stopped")
-    await visitor.vanishes("stopped", within=5)
+    await visitor.vanishes("stopped")
     await _leaves_no_trace(visitor, version.metadata.uid)
     assert visitor.all_heard(LayerPacked, version.metadata.uid, "1-") == []
     await _takes_uploads_back(house, visitor)

@@ -21,7 +21,7 @@ async def test_a_layer_whose_worker_is_told_to_end_is_handed_over_at_once_and_no
     await visitor.hears(Progressed, uid, "builder-sync.1", state="Working")
     worker.terminate()
     house.start("builder-sync")
-    await visitor.hears(Progressed, uid, "builder-sync.1", state="Retrying", within=5)
+    await visitor.hears(Progressed, uid, "builder-sync.1", state="Retrying")
     await visitor.reaches("drained", within=ACK_WAIT / 2)
     assert worker.ended == 0, worker.tail()
     assert {one.attempt for one in visitor.all_heard(Progressed, uid, "builder-sync.1")} == {1}

@@ -38,7 +38,7 @@ async def test_a_missing_folder_stalls_with_its_cure_and_heals_by_itself_once_it
     assert "/models/late" in stalled.message
     assert "put the model there" in stalled.message
     weights("late")
-    ready = await visitor.reaches("late", within=10)
+    ready = await visitor.reaches("late")
     assert _stalled(ready) is None
 
 

@@ -25,7 +25,7 @@ async def test_a_version_is_built_once_when_nats_is_killed_for_two_seconds_while
     await asyncio.sleep(OUTAGE)  # the outage itself
     house.server.start()
     await visitor.reconnects()
-    await visitor.reaches("outage", within=30)
+    await visitor.reaches("outage")
     assert await visitor.times(Declared, uid) == {"1": 1}
     assert await visitor.times(ImageBuilt, uid) == {"1": 1}
     assert set((await visitor.times(LayerPacked, uid)).values()) == {1}

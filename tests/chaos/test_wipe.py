@@ -31,7 +31,7 @@ async def _all_ready(visitor: Visitor, count: int) -> dict[str, ModelVersion]:
         found = await _versions(visitor)
         return found if [one.status.phase for one in found.values()] == ["Ready"] * count else None
 
-    return await visitor.until(f"{count} versions Ready", look, within=60)
+    return await visitor.until(f"{count} versions Ready", look, within=120)
 
 
 @pytest.mark.timeout(180)
@@ -52,7 +52,7 @@ async def test_of_a_hundred_ready_versions_none_is_built_again_when_the_bus_is_w
     watcher.start()
 
     for version in before.values():
-        await visitor.hears(ImageBuilt, version.metadata.uid, within=30)
+        await visitor.hears(ImageBuilt, version.metadata.uid, within=60)
     after = await _all_ready(visitor, MANY)
     asked = [one for one in visitor.heard if isinstance(one.message, (ScanArtifact, PackLayer))]
     assert asked == []
@@ -68,7 +68,7 @@ async def test_of_a_hundred_ready_versions_none_is_built_again_when_the_bus_is_w
     async def none_left() -> bool:
         return not await _versions(visitor)
 
-    await visitor.until("every version gone", none_left, within=60)
+    await visitor.until("every version gone", none_left, within=120)
 
     async def forgotten() -> bool:
         return await visitor.left(streams.FACTS, "shale.fact.>") == {} == await visitor.left(streams.NOW, "shale.now.>")

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "deploy" / "samples"
 
 
-def demo(tmp_path: Path, *words: str, within: float = 70) -> subprocess.CompletedProcess[str]:
+def demo(tmp_path: Path, *words: str, within: float = 200) -> subprocess.CompletedProcess[str]:
     """Run the demo with a temporary folder of its own, so that what is left there is seen."""
     (tmp_path / "tmp").mkdir(exist_ok=True)
     return subprocess.run(

@@ -15,7 +15,7 @@ from shale.runtime.bus.jetplane import JetPlane
 
 pytestmark = pytest.mark.real_nats
 
-WITHIN = 10.0
+WITHIN = 60.0
 
 
 def about(name: str, namespace: str = "team-a", kind: str = "modelversion") -> About:

@@ -60,7 +60,7 @@ def a_process(name: str, log: Path, **settings: str) -> Process:
     return Process(name, service(name), {**clean, **ours}, log)
 
 
-async def ended(process: Process, within: float = 10) -> int:
+async def ended(process: Process, within: float = 60) -> int:
     """Wait for the end; return the exit code."""
     await soon(lambda: not process.is_running, within)
     return process.ended or 0
@@ -82,7 +82,7 @@ async def ask(port: int, path: str) -> tuple[int, str]:
     return int(head.split()[1]), body
 
 
-async def becomes(port: int, path: str, status: int, within: float = 10) -> str:
+async def becomes(port: int, path: str, status: int, within: float = 60) -> str:
     async def look() -> str | None:
         answer = await ask(port, path)
         return answer[1] if answer[0] == status else None
@@ -121,7 +121,7 @@ async def test_a_service_is_live_and_ready_counts_and_ends_in_order(own_nats: Na
     own_nats.start()
     await becomes(port, "/ready", 200)
     process.terminate()
-    assert await ended(process, within=4) == 0
+    assert await ended(process) == 0
     assert process.says("down")
     assert not_json(process) == []
 
@@ -139,7 +139,7 @@ async def test_a_service_ends_in_order_while_nats_is_gone_and_nobody_takes_its_t
     for process in (watcher, packer):
         process.terminate()
     for process in (watcher, packer):
-        assert await ended(process, within=6) == 0, process.tail()
+        assert await ended(process) == 0, process.tail()
         assert not_json(process) == []
 
 
@@ -178,7 +178,7 @@ async def test_a_service_that_is_not_installed_is_told_which_are(start: Start):
 async def test_without_a_service_it_says_how_it_is_called():
     command = (sys.executable, "-m", "shale.runtime")
     done = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(done.communicate(), 10)
+    _, said = await asyncio.wait_for(done.communicate(), 60)
     assert (done.returncode, said) == (2, b"usage: python -m shale.runtime SERVICE\n")
 
 

@@ -17,7 +17,7 @@ from shale.runtime.told import Told
 from shale.testkit.rigs import CARD, Real, Rig, Sim, Taken
 from shale.testkit.toys import ABOUT, declared
 
-SOON = 6.0
+SOON = 60.0
 LAYER = Layer("0-abcdef~1", "w.safetensors", 1)
 WHOLE = ABOUT.whole()
 

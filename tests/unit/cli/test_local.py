@@ -24,7 +24,7 @@ def program(tmp_path, code, name="it"):
     return Program(name, (sys.executable, "-c", code), dict(os.environ), tmp_path / f"{name}.log")
 
 
-async def until(true, within=10.0):
+async def until(true, within=60.0):
     async with asyncio.timeout(within):
         while True:
             if true():

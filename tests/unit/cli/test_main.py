@@ -132,7 +132,7 @@ def test_a_time_has_a_unit(text, seconds):
 def test_help_imports_nothing_that_takes_time():
     loud = "import sys; from shale.cli import parser; parser.build().format_help(); print(*sys.modules)"
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", loud], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", loud], capture_output=True, text=True, timeout=60, check=True)
     assert time.monotonic() - began < 5, "it takes 0.1 s on an idle machine"
     assert {"rich", "nats", "celpy", "yaml", "msgspec", "asyncio"}.isdisjoint(done.stdout.split())
 

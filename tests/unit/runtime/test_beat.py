@@ -49,4 +49,4 @@ async def test_work_in_a_thread_is_stopped_from_the_event_loop():
     assert await asyncio.to_thread(begun.wait, 5)
     beat.stop("over")
     with pytest.raises(Stopped):
-        await asyncio.wait_for(working, 5)
+        await asyncio.wait_for(working, 60)

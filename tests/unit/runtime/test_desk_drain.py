@@ -140,7 +140,7 @@ async def test_a_drain_without_a_connection_still_ends(office):
     deaf = Deaf(streams.JOBS.name, waiting.subject, waiting.data)
     await office.put(deaf)
     office.service.let_go.set()
-    await asyncio.wait_for(office.desk.drain(0.05), 5)
+    await asyncio.wait_for(office.desk.drain(0.05), 60)
 
 
 async def test_waits_of_a_job_nak_it_for_as_long_as_they_wait(office):

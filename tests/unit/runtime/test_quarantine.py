@@ -28,7 +28,7 @@ async def test_a_suspect_waits_until_everyone_has_left() -> None:
     await quarantine.leave(alone=False)
     assert not suspect.done()
     await quarantine.leave(alone=False)
-    await asyncio.wait_for(suspect, 1)
+    await asyncio.wait_for(suspect, 60)
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["one that is not suspected", "another suspect"])
@@ -38,7 +38,7 @@ async def test_nobody_enters_while_a_suspect_is_inside(alone: bool) -> None:
     other = await _enters(quarantine, alone=alone)
     assert not other.done()
     await quarantine.leave(alone=True)
-    await asyncio.wait_for(other, 1)
+    await asyncio.wait_for(other, 60)
 
 
 async def test_nobody_overtakes_a_suspect_that_waits() -> None:
@@ -47,10 +47,10 @@ async def test_nobody_overtakes_a_suspect_that_waits() -> None:
     suspect = await _enters(quarantine, alone=True)
     late = await _enters(quarantine, alone=False)
     await quarantine.leave(alone=False)
-    await asyncio.wait_for(suspect, 1)
+    await asyncio.wait_for(suspect, 60)
     assert not late.done()
     await quarantine.leave(alone=True)
-    await asyncio.wait_for(late, 1)
+    await asyncio.wait_for(late, 60)
 
 
 async def test_a_suspect_that_gives_up_waiting_keeps_nobody_out() -> None:
@@ -59,7 +59,7 @@ async def test_a_suspect_that_gives_up_waiting_keeps_nobody_out() -> None:
     suspect = await _enters(quarantine, alone=True)
     suspect.cancel()
     await asyncio.gather(suspect, return_exceptions=True)
-    await asyncio.wait_for(quarantine.enter(alone=False), 1)
+    await asyncio.wait_for(quarantine.enter(alone=False), 60)
 
 
 async def test_of_two_suspects_that_wait_both_get_their_turn() -> None:
@@ -67,7 +67,7 @@ async def test_of_two_suspects_that_wait_both_get_their_turn() -> None:
     await quarantine.enter(alone=False)
     first, second = await _enters(quarantine, alone=True), await _enters(quarantine, alone=True)
     await quarantine.leave(alone=False)
-    await asyncio.wait_for(first, 1)
+    await asyncio.wait_for(first, 60)
     assert not second.done()
     await quarantine.leave(alone=True)
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 60)

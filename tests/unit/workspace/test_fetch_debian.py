@@ -109,7 +109,7 @@ def test_a_wrapper_gives_its_program_the_libraries_beside_it(
     (root / "usr" / "lib" / "x86_64-linux-gnu").mkdir(parents=True)
     here.unpack(tmp_path / "path")
     said = subprocess.run(
-        [here.TOOLS / "bin" / "skopeo", "copy"], check=True, capture_output=True, text=True, timeout=10
+        [here.TOOLS / "bin" / "skopeo", "copy"], check=True, capture_output=True, text=True, timeout=60
     ).stdout
     assert said.startswith(f"{root}/usr/lib/x86_64-linux-gnu:")
     assert said.endswith(" --insecure-policy copy\n")

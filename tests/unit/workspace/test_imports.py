@@ -84,7 +84,7 @@ def lint(house: Path, root: Path, workspace: dict[str, Any], *stories: dict[str,
         (path.parent / "__init__.py").touch()
         path.write_text(source)
     command = [sys.executable, "-c", LINT, str(house), str(root)]
-    done = subprocess.run(command, cwd=house, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=house, check=False, capture_output=True, text=True, timeout=200)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -157,13 +158,39 @@ class TestChecks:
             tool(house, name, "exit 0")
         tool(house, "pytest", 'for a in "$@"; do echo "<$a>"; done')
         assert house.test(["--quick", "-k", "a and b"]) == 0
-        assert capfd.readouterr().out.split("\n")[:3] == ["<tests/unit>", "<-k>", "<a and b>"]
+        assert capfd.readouterr().out.split("\n")[-3:] == ["<-k>", "<a and b>", ""]
 
     def test_quick_leaves_all_but_the_units_out(self, house: ModuleType, monkeypatch: pytest.MonkeyPatch):
         ran: list[str] = []
         monkeypatch.setattr(house, "checks", lambda *commands: ran.extend(commands) or 0)
         house.test(["--quick"])
-        assert [command for command in ran if command.startswith("pytest")] == ["pytest tests/unit "]
+        assert [command for command in ran if command.startswith("pytest")] == [
+            f"pytest tests/unit {house.SIDE_BY_SIDE} "
+        ]
+
+    @pytest.mark.parametrize(
+        ("failed", "again", "ends", "verdict"),
+        [
+            (["t.py::one"], 0, 0, "SHAKY: failed beside others, passed alone: t.py::one"),
+            (["t.py::one"], 1, 1, "broken: failed beside others, and again alone: t.py::one"),
+            (["t.py::a", "t.py::b", "t.py::c", "t.py::d"], 0, 1, ""),
+            ([], 0, 1, ""),
+        ],
+        ids=["passes alone", "fails alone too", "too many for chance", "nobody knows which"],
+    )
+    def test_what_failed_beside_others_is_judged_alone(
+        self, failed, again, ends, verdict, house: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd
+    ):
+        monkeypatch.setattr(house, "FAILED", house.ROOT / "lastfailed")
+        for name in (*(command.split()[0] for command in house.LINT), "python"):
+            (house.VENV / "bin" / name).unlink(missing_ok=True)
+            tool(house, name, "exit 0")
+        fails = f"echo '{json.dumps(dict.fromkeys(failed, True))}' > {house.FAILED}; exit 1"
+        tool(house, "pytest", f'case "$*" in *--last-failed*) exit {again};; --ignore*) {fails};; esac')
+        assert house.test([]) == ends
+        said = capfd.readouterr().err
+        assert verdict in said
+        assert bool(verdict) == ("!!!" in said)
 
     def test_terminated_it_interrupts_the_program_and_waits_for_its_last_words(self, house: ModuleType):
         tool(

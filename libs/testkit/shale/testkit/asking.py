@@ -8,7 +8,7 @@ from shale.contracts.resources import KINDS, Model, ModelVersion, Object
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Missing, Resources
 
-SOON = 10.0
+SOON = 60.0
 """Seconds that anything may take."""
 TURN = 0.05
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-END_WITHIN = 10.0
+END_WITHIN = 60.0
 
 
 class Request(msgspec.Struct, frozen=True):

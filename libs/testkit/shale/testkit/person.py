@@ -26,7 +26,7 @@ class Here:
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith("SHALE_")}
         self.environ["SHALE_HOME"] = str(folder / "home")
 
-    def shale(self, *words: str, stdin: str = "", within: float = 60) -> subprocess.CompletedProcess[str]:
+    def shale(self, *words: str, stdin: str = "", within: float = 120) -> subprocess.CompletedProcess[str]:
         """Run `shale` with these words to its end."""
         done = subprocess.run(
             [*SHALE, *words],
@@ -92,7 +92,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_until(true: Any, within: float = 10) -> bool:
+def wait_until(true: Any, within: float = 60) -> bool:
     """Look every 50 ms."""
     never = Event()
     for _ in range(int(within / 0.05)):

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-END_WITHIN = 15.0
-"""Seconds that a process has to end after SIGTERM: twice its drain and a little."""
+END_WITHIN = 60.0
+"""Seconds that a process has to end after SIGTERM: its drain is 5 s, and the machine may be busy."""
 
 
 class Process:

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 TURN = 0.02
 """Seconds between two looks."""
-WITHIN = 10.0
+WITHIN = 60.0
+"""Seconds that anything may take on a machine with a load of 15: a wait proves that it comes, never how fast."""
 
 T = TypeVar("T")
 

@@ -80,7 +80,7 @@ class Visitor:
         """Delete an object and do not wait; nothing is no mistake."""
         await self.resources.delete(KINDS[kind], NAMESPACE, name)
 
-    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], within: float = 20) -> T:
+    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], within: float = 60) -> T:
         """Look until there is something to see. Raises AssertionError with what was waited for and all logs."""
         end = time.monotonic() + within
         while True:
@@ -101,7 +101,7 @@ class Visitor:
 
         await self.until("the visitor connected again", look)
 
-    async def reaches(self, name: str, *phases: str, within: float = 20, generation: int = 0) -> ModelVersion:
+    async def reaches(self, name: str, *phases: str, within: float = 60, generation: int = 0) -> ModelVersion:
         """Wait until a version is in one of these phases (Ready unless named), for `generation` or a newer one."""
         last: list[object] = []
 
@@ -117,7 +117,7 @@ class Visitor:
         except AssertionError as error:
             raise AssertionError(f"{name} stands at {last}\n{error}") from None
 
-    async def vanishes(self, name: str, kind: str = "modelversion", within: float = 20) -> None:
+    async def vanishes(self, name: str, kind: str = "modelversion", within: float = 60) -> None:
         """Wait until an object is gone."""
 
         async def look() -> bool:
@@ -125,7 +125,7 @@ class Visitor:
 
         await self.until(f"{kind} {name} gone", look, within)
 
-    async def hears(self, what: type[M], uid: str, part: str = "", within: float = 20, **fields: object) -> M:
+    async def hears(self, what: type[M], uid: str, part: str = "", within: float = 60, **fields: object) -> M:
         """Wait until a message of one class about a uid is published whose part begins so, with these fields."""
 
         async def look() -> M | None:
