@@ -19,9 +19,10 @@ class Profile(msgspec.Struct, frozen=True):
 
     name: str
     upload: Literal["parts", "whole"] = "parts"
-    part_bytes: int = 16 * MiB
-    """S3 takes 10,000 parts of at least 5 MiB (160 GB in these), ECR's are 5 to 20 MiB, and ACR refuses bodies over
-    about 20 MB (harbor #23015). It is held in memory, so that a part that was lost on the way is sent again."""
+    part_bytes: int = 5 * MiB
+    """Held in memory, so that a part that was lost on the way is sent again: four of them fit a worker of 72 MB. The
+    fewest that S3 takes, whose 10,000 parts hold what `limits` lets through; ACR refuses bodies over about 20 MB
+    (harbor #23015)."""
     counts: bool = True
     creates: bool = True
     deletes: bool = True
@@ -45,6 +46,7 @@ GHCR = Profile(
 )
 ECR = Profile(
     "ECR",
+    part_bytes=16 * MiB,  # 5 to 20 MiB, and at most 4,200 of them (its service quotas)
     counts=False,  # Range stays at the end of the first part (aws/containers-roadmap #2831)
     creates=False,  # CreateRepository, or a creation template
     cure="ECR makes no repositories by itself: create it, or a repository creation template for its prefix",
