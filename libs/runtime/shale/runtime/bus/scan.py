@@ -57,6 +57,7 @@ async def _more(bus: Bus, stream: str, consumer: str, batch: int) -> list[Msg]:
         found: list[Msg] = []
         while len(found) < request["batch"]:
             message = await sub.next_msg(timeout=QUIET + TIMEOUT)
+            heed_cancel()
             status = (message.headers or {}).get("Status")
             if status in {"404", "408"}:  # no more just now
                 break
