@@ -51,8 +51,8 @@ async def find(bus: Bus, resources: Resources, wanted: Target, namespace: str) -
     if not isinstance(obj, Missing):
         meta = obj.metadata
         return Found(About(wanted.kind.word, namespace, wanted.name, meta.uid, meta.generation), obj)
-    name = ".".join(subjects.token(one) for one in (wanted.kind.word, namespace, wanted.name))
-    level = await read(bus, streams.FACTS.name, (f"shale.fact.{name}.*.*.declared",))
+    wishes = subjects.wishes(wanted.kind.word, namespace, wanted.name)
+    level = await read(bus, streams.FACTS.name, (wishes,))
     newest = max(level.said, key=lambda said: said.sequence, default=None)
     return None if newest is None else Found(newest.fact.about, None)
 

@@ -17,7 +17,7 @@ from shale.contracts.facts import (
     Scanned,
     ScanRefused,
 )
-from shale.contracts.jobs import JOBS, Job, ends, title
+from shale.contracts.jobs import OTHER_END, Job, ends, title
 from shale.contracts.subjects import of_fact
 from shale.runtime.told import Told
 
@@ -89,10 +89,9 @@ def _fact(fact: Milestone, service: str, told: Told) -> Chance:
         return Otherwise(f"another {type(fact).__name__} was told of {fact.about} meanwhile: the first one counts")
     if not isinstance(fact, (Gone, Released)) and (over := _over(fact.about, told, fact)):
         return Moot(over)
-    for end in (end for job in JOBS if type(fact) in ends(job) for end in ends(job)):
-        part = getattr(fact, "part", "")
-        if (other := told.one(end, part)) is not None:
-            return _ended(f"{type(fact).__name__} {part} of {fact.about}", other)
+    end, part = OTHER_END.get(type(fact)), getattr(fact, "part", "")
+    if end is not None and (other := told.one(end, part)) is not None:
+        return _ended(f"{type(fact).__name__} {part} of {fact.about}", other)
     return SayAgain(fact)
 
 

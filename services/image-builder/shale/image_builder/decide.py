@@ -44,9 +44,9 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         return Refuse(seen.known.reason, seen.known.message)
     if seen.known is not None:
         return Done((seen.known,))
-    if seen.spec.layout == "tensors":
+    if (layout := seen.spec.layout) != "files":
         return Refuse(
-            "LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files"
+            "LayoutNotSupported", f"layout: {layout} is not packed by this release; make a version with layout: files"
         )
     if not seen.wanted:
         name = seen.spec.model_name

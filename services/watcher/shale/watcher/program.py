@@ -8,6 +8,7 @@ from shale.contracts.streams import OBJECTS
 from shale.kube.embedded import EmbeddedResources
 from shale.runtime.process import Doors, Program
 from shale.watcher.announcer import Announcer
+from shale.watcher.keeper import Keeper
 from shale.watcher.maker import Maker
 from shale.watcher.scribe import Scribe
 from shale.watcher.undertaker import Undertaker
@@ -40,6 +41,6 @@ def build(doors: Doors) -> Program:
 
     return Program(
         services=(Scribe(resources), Undertaker(resources), Maker(resources)),
-        tasks=(announcer.run, sweep, resync),
+        tasks=(announcer.run, sweep, resync, Keeper(doors.store, announcer.tell_again).run),
         lease="watcher",
     )

@@ -36,7 +36,7 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
     """
     phase, says = _standing(told)
     ended = before.observed_generation == told.about.generation and before.phase in TERMINAL
-    if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told)):
+    if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told) or _contradicts(told, before)):
         return before
     sums = _sums(told)
     stall = next((said.reason for said in says if said.type == "Stalled"), "")  # seen in the table, where people look
@@ -55,6 +55,12 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
         finish_time=_when(told, ImageBuilt) or _when(told, Refused),
         conditions=stamp(says, before.conditions, told.about.generation, now),
     )
+
+
+def _contradicts(told: Told, before: ModelVersionStatus) -> bool:
+    """Whether another end is told of a generation that is Ready: its digest may be pinned by anyone, for ever."""
+    built = told.one(ImageBuilt)
+    return before.phase == "Ready" and (built is None or built.digest != before.digest)
 
 
 def _was_known(told: Told) -> bool:

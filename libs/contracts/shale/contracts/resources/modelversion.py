@@ -1,10 +1,11 @@
 """ModelVersion: one immutable version of a model, packed from its storage into one image."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
 from shale.contracts.artifact import PackedLayer
+from shale.contracts.openset import words
 from shale.contracts.resources.meta import DNS_LABEL, Condition, Globs, Metadata, Name, Rule, Text, immutable
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
@@ -101,10 +102,10 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
     created_by: Text = ""
     include: Globs = ""
     exclude: Globs = ""
-    layout: Literal["files", "tensors"] = "files"
+    layout: Annotated[str, words("files", "tensors")] = "files"
     push_secret_ref: SecretRef | None = None
     registry: Registry | None = None
-    deletion_policy: Literal["Retain", "Delete"] = "Retain"
+    deletion_policy: Annotated[str, words("Retain", "Delete")] = "Retain"
     attempt: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
 
@@ -140,8 +141,7 @@ class ModelVersionStatus(msgspec.Struct, frozen=True, rename="camel", omit_defau
     """What is; bytes are counted over the blobs that the image needs."""
 
     observed_generation: int = 0
-    phase: str = ""
-    """One of `Phase`; an open set where it travels (`Declared.known`)."""
+    phase: Annotated[str, words(*get_args(Phase))] = ""
     progress: str = ""
     bytes_total: int = 0
     bytes_done: int = 0

@@ -111,8 +111,9 @@ def _rfc3339(time: dt.datetime) -> str:
 def _from(subject: str) -> About | None:
     """Return whom a subject names: of a job neither kind nor name, they are in its body alone."""
     match subject.split("."):
-        case ["shale", "job", _, namespace, uid, generation, _] if generation.isdecimal():
-            return About("", namespace, "", uid, int(generation))
+        case ["shale", "job", _, namespace, uid, number, _]:
+            generation = subjects.generation(number)
+            return None if generation is None else About("", namespace, "", uid, generation)
         case ["shale", "gone", uid]:
             return About("", "", "", uid, 0)
         case _:

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from shale.contracts import streams, subjects
-from shale.contracts.about import About
+from shale.contracts import streams
 from shale.contracts.envelope import unwrap
 from shale.contracts.facts import Held
 from shale.contracts.jobs import title
@@ -35,14 +34,14 @@ async def replay(bus: Bus, letter: DeadLetter) -> Replayed:
         if told is None:
             raise RuntimeError("a read that asks for no sequence found it purged")
         meant = chance(message, letter.service, told)
-        said = await _give(bus, plane, letter, meant)
+        said = await _give(plane, letter, meant)
         if said:
             gone = not isinstance(meant, Otherwise) and (await drop(bus, letter.id) or True)
             return Replayed(gone, said)
     return Replayed(went=False, line=f"{letter.subject} changed {TRIES} times while it was replayed: try again")
 
 
-async def _give(bus: Bus, plane: JetPlane, letter: DeadLetter, meant: Chance) -> str:
+async def _give(plane: JetPlane, letter: DeadLetter, meant: Chance) -> str:
     """Do it and say so; empty when the world moved meanwhile."""
     match meant:
         case AskAgain(job):
@@ -53,15 +52,10 @@ async def _give(bus: Bus, plane: JetPlane, letter: DeadLetter, meant: Chance) ->
         case SayAgain(fact):
             return f"said again: {type(fact).__name__} of {fact.about}" if await plane.say(fact) else ""
         case Wake(about):
-            await _wake(bus, letter.service, about)
+            await plane.wake(letter.service, about, 0)
             return f"{letter.service} looks again at {about}"
         case Moot(why) | Otherwise(why):
             return why
-
-
-async def _wake(bus: Bus, service: str, about: About) -> None:
-    """Wake a service now, as its own tick would."""
-    await bus.publish(subjects.of_tick(service, about), msgspec.json.encode(about))
 
 
 def _source(letter: DeadLetter) -> str:
