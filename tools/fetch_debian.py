@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put skopeo, umoci and docker-registry into .tools/bin from the Debian archive: unpacked there, never installed.
+"""Put other makers' programs into .tools/bin from the Debian archive: unpacked, never installed.
 
     python3 tools/fetch_debian.py [PROGRAM ...]      (default: all of them)
 
@@ -17,9 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
-PROGRAMS = ("skopeo", "umoci", "docker-registry")
-# Libraries of skopeo that a slim image lacks, as bookworm and as trixie name them: each where it is to be had.
+PROGRAMS = ("skopeo", "umoci", "docker-registry", "podman", "kubectl")
+PACKAGES = {"kubectl": "kubernetes-client"}  # the others are named as their packages
+SAYS_VERSION = {"kubectl": ("version", "--client")}
+# Libraries of skopeo and podman that a slim image lacks, as bookworm and as trixie name them: each where it is to be
+# had. And what podman looks for before it does anything.
 LIBRARIES = ("libgpgme11", "libgpgme11t64", "libassuan0", "libassuan9", "libdevmapper1.02.1", "libsubid4", "libsubid5")
+BESIDE = (*LIBRARIES, "libseccomp2", "conmon", "runc")
+NEED_BESIDE = frozenset({"skopeo", "podman"})
 UPDATES = 3  # apt-get update was once seen to succeed with only a part of the index
 SECONDS = 120
 
@@ -36,7 +41,8 @@ FLAGS = {"skopeo": "--insecure-policy"}
 def works(program: str | Path) -> bool:
     """Tell whether it starts: the proof that it and its libraries are there."""
     try:
-        answer = subprocess.run([program, "--version"], check=False, capture_output=True, timeout=SECONDS)
+        asked = SAYS_VERSION.get(Path(program).name, ("--version",))
+        answer = subprocess.run([program, *asked], check=False, capture_output=True, timeout=SECONDS)
     except OSError:
         return False
     return answer.returncode == 0
@@ -67,21 +73,21 @@ def download(package: str, folder: Path) -> str:
     return "" if answer.returncode == 0 else (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
-def fetch(folder: Path, programs: Sequence[str] = PROGRAMS) -> str:
-    """Download the packages, updating apt's index when it lacks one; return the reason when it still does."""
+def fetch(folder: Path, programs: list[str]) -> str:
+    """Download their packages, updating apt's index when it lacks one; return the reason when it still does."""
     reason = ""
     for attempt in range(UPDATES + 1):
         if attempt:
             apt("update")
-        reason = next(filter(None, (download(program, folder) for program in programs)), "")
+        reason = next(filter(None, (download(PACKAGES.get(one, one), folder) for one in programs)), "")
         if not reason:
             break
-    for library in LIBRARIES if "skopeo" in programs else ():
-        download(library, folder)
+    for package in BESIDE if NEED_BESIDE & set(programs) else ():
+        download(package, folder)
     return reason
 
 
-def unpack(folder: Path, programs: Sequence[str] = PROGRAMS) -> None:
+def unpack(folder: Path, programs: list[str]) -> None:
     """Unpack the packages into .tools and write one wrapper for each program."""
     root = TOOLS / "debian"
     (TOOLS / "bin").mkdir(parents=True, exist_ok=True)
@@ -94,17 +100,18 @@ def unpack(folder: Path, programs: Sequence[str] = PROGRAMS) -> None:
 
 
 def main(wanted: Sequence[str] = PROGRAMS) -> int:
-    """Fetch what is missing and prove that it runs."""
+    """Fetch what is missing of these and prove that it runs."""
     if strangers := [program for program in wanted if program not in PROGRAMS]:
         print(f"{strangers[0]} is not known here: there are {', '.join(PROGRAMS)}", file=sys.stderr)
         return 2
-    if all(map(present, wanted)):
+    missing = [program for program in wanted if not present(program)]  # a newer one on the PATH is better
+    if not missing:
         return 0
     reason = "this machine has no apt-get"
     if shutil.which("apt-get"):
         with tempfile.TemporaryDirectory(prefix="shale-debian-") as folder:
-            reason = fetch(Path(folder), wanted)
-            unpack(Path(folder), wanted)
+            reason = fetch(Path(folder), missing)
+            unpack(Path(folder), missing)
     missing = [program for program in wanted if not present(program)]
     if missing:
         why = reason or "they do not start"

@@ -11,6 +11,7 @@ from shale.cli.exits import CliError, Exit, usage
 from shale.cli.kinds import DEFAULT_NAMESPACE, targets
 from shale.cli.screen import line, note, say
 from shale.contracts.about import About
+from shale.contracts.errors import Transient
 from shale.contracts.resources import Kind
 from shale.kube import manifests
 from shale.kube.resources import Cascade, Conflict, Invalid, Missing, Removed, Resources
@@ -69,7 +70,7 @@ def _doomed(options: Options) -> list[Doomed]:
 async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
     """Delete each, also after one that is not there."""
     refused: list[str] = []
-    async with door.both(common) as (bus, resources):
+    async with door.resources(common) as resources:
         for one in doomed:
             try:
                 async with asyncio.timeout(options.timeout):
@@ -78,16 +79,24 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
                 late = f"{one} is not gone after {options.timeout:g} s: {await _waits_for(resources, one)}"
                 raise CliError("; ".join([*refused, late]), Exit.TIMED_OUT) from error
             if isinstance(said, Ended):
-                left = await traces.left_behind(bus, said.about) if said.about else {}
-                _show(common, one, said.result, left or {})
-                if left is None:
-                    how = f"shale describe {one.kind.short}/{one.name} -n {one.namespace}"
-                    note(f"what was left is not in the history yet; later: {how}")
+                _show(common, one, said.result, await _left(common, one, said.about) if said.about else {})
             else:
                 refused.append(f"{said.message}: it was not deleted")
     if refused:
         raise CliError("; ".join(refused))
     return Exit.OK
+
+
+async def _left(common: Common, one: Doomed, about: About) -> dict[str, tuple[str, ...]]:
+    """Return what was left, as the history on NATS has it; who cannot ask there has deleted all the same."""
+    try:
+        async with door.bus(common) as bus:
+            left = await traces.left_behind(bus, about)
+    except (CliError, Transient):
+        left = None
+    if left is None:
+        note(f"what was left is not known here yet: shale describe {one.kind.short}/{one.name} -n {one.namespace}")
+    return left or {}
 
 
 def _show(common: Common, one: Doomed, said: str, left: dict[str, tuple[str, ...]]) -> None:
