@@ -56,6 +56,19 @@ def test_programs_of_the_machine_are_good_enough(here: ModuleType, tmp_path: Pat
     assert not here.TOOLS.exists()
 
 
+def test_one_program_is_fetched_without_the_others(here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive(here, monkeypatch, known_after_updates=0)
+    assert here.fetch(tmp_path, ("docker-registry",)) == ""
+    assert [path.name for path in tmp_path.glob("*.deb")] == ["docker-registry.deb"]
+    here.unpack(tmp_path / "path", ("docker-registry",))
+    assert [path.name for path in (here.TOOLS / "bin").iterdir()] == ["docker-registry"]
+
+
+def test_a_program_that_is_not_known_is_named(here: ModuleType, capsys: pytest.CaptureFixture[str]):
+    assert here.main(("podmann",)) == 2
+    assert "podmann is not known here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("script", ["exit 127", "echo no library >&2; exit 1"])
 def test_a_program_that_does_not_start_is_not_present(script: str, here: ModuleType):
     program(here.TOOLS / "bin" / "skopeo", script)
