@@ -36,4 +36,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 
-pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries"]
+pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries", "shale.testkit.kube"]

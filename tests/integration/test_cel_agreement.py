@@ -2,31 +2,27 @@
 
 from collections.abc import Iterator
 from itertools import count
+from secrets import token_hex
 from typing import Any
 
 import msgspec
 import pytest
 
-from shale.blueprint.crds import crd
 from shale.contracts.resources import GROUP, KINDS, VERSION, Kind
 from shale.contracts.schema import structural
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Conflict, Invalid
-from shale.testkit.apiserver import ApiServer, running
+from shale.testkit.apiserver import ApiServer
 from shale.testkit.bucket import MemoryBucket
+from shale.testkit.kube import Cluster
 from shale.testkit.samples import Manifest, model, version
 
-NS = "agreement"
+NS = f"agreement-{token_hex(4)}"
 NUMBERS = count()
 
 
 class Server(ApiServer):
     """An API server that knows our kinds."""
-
-    def install(self, kind: Kind) -> tuple[int, Manifest]:
-        """Apply the CRD."""
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.plural}.{GROUP}"
-        return self.call("PATCH", f"{path}?fieldManager=shale&force=true", crd(kind))
 
     def verdict(self, kind: Kind, manifest: Manifest) -> str:
         """Apply a manifest as kubectl does; return what the server has against it, or nothing."""
@@ -37,28 +33,11 @@ class Server(ApiServer):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("testbed"), "crd") as kubeconfig:
-        yield installed(Server(kubeconfig))
-
-
-def installed(server: Server) -> Server:
-    for kind in KINDS.values():
-        code, answer = server.install(kind)
-        assert code < 300, f"the API server refuses the CRD of {kind.kind}: {answer['message']}"
-    warm_up(server)
-    return server
-
-
-def warm_up(server: Server) -> None:
-    """Ask until the kinds are served: Established comes a little after the CRD is stored."""
-    for kind in KINDS.values():
-        manifest = model(NS, "warm") if kind.kind == "Model" else version(NS, "warm")
-        for _ in range(100):
-            if not server.verdict(kind, manifest):
-                break
-        else:
-            pytest.fail(f"{kind.plural} are not served")
+def server(cluster: Cluster) -> Iterator[Server]:
+    """A server that has the rules: those before 1.25 drop them without a word."""
+    cluster.make_namespace(NS)
+    yield Server(cluster.kubeconfig)
+    cluster.end_namespace(NS)
 
 
 def rules(schema: dict[str, Any]) -> set[str]:

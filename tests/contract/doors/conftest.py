@@ -1,13 +1,17 @@
 """Every store behind a door, one param each: a store joins its suite here and nowhere else."""
 
+from collections.abc import AsyncGenerator
 from uuid import uuid4
 
 import pytest
 
 from shale.kube.bucket import Bucket
+from shale.kube.cluster import ClusterResources
+from shale.kube.connection import connected
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Resources
 from shale.testkit.bucket import MemoryBucket
+from shale.testkit.kube import Cluster
 
 REAL = pytest.mark.real_nats
 
@@ -18,15 +22,25 @@ def bucket(request) -> Bucket:
     return make_bucket(request, request.param)
 
 
-@pytest.fixture(params=["embedded-memory", pytest.param("embedded-real", marks=REAL)])
-def resources(request) -> Resources:
-    """A store of resources, perhaps shared."""
-    return EmbeddedResources(make_bucket(request, request.param.removeprefix("embedded-")))
+@pytest.fixture(params=["embedded-memory", pytest.param("embedded-real", marks=REAL), "cluster"])
+async def resources(request, ns) -> AsyncGenerator[Resources]:
+    """A store of resources; a cluster is shared with other tests."""
+    if request.param != "cluster":
+        yield EmbeddedResources(make_bucket(request, request.param.removeprefix("embedded-")))
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    both = (ns, f"{ns}-b")
+    for name in both:
+        cluster.make_namespace(name)
+    async with connected(str(cluster.kubeconfig)) as connection:
+        yield ClusterResources(connection)
+    for name in both:
+        cluster.end_namespace(name)
 
 
 @pytest.fixture
 def ns() -> str:
-    """A namespace that no other test uses: a cluster is shared."""
+    """A namespace that no other test uses."""
     return f"team-{uuid4().hex[:8]}"
 
 

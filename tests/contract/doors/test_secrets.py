@@ -13,7 +13,6 @@ from shale.secrets.folder import FolderSecrets
 from shale.secrets.grant import grant
 from shale.secrets.hidden import Hidden
 from shale.secrets.secret import Forbidden, Malformed, Missing, NotGranted, Secret
-from shale.testkit.apiserver import ApiServer, running
 from shale.testkit.loopback import Loopback
 from shale.testkit.secrets import TOKEN, MemorySecrets, SecretsApi, docker_secret, opaque
 
@@ -136,12 +135,6 @@ def named(name, namespace=None):
 
 
 @pytest.fixture(scope="module")
-def api_server(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("testbed"), "both") as kubeconfig:
-        yield ApiServer(kubeconfig)
-
-
-@pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 with its key, signed by itself."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
@@ -157,9 +150,9 @@ def certificate(tmp_path_factory):
 
 
 @pytest.fixture
-def real(api_server, tmp_path, ns):
-    yield Real(api_server, tmp_path, ns)
-    api_server.call("DELETE", f"/api/v1/namespaces/{ns}")
+def real(cluster, tmp_path, ns):
+    yield Real(cluster.server, tmp_path, ns)
+    cluster.end_namespace(ns)
 
 
 @pytest.fixture(params=["memory", "folder", "played", "played-tls", pytest.param("real", marks=pytest.mark.slow)])

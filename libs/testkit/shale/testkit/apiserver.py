@@ -1,49 +1,51 @@
-"""A real API server: SHALE_TEST_KUBECONFIG, else the testbed that lies beside the repository in `shared/kube`."""
+"""As much of an HTTP client as it takes to be an API server's administrator; blocking, standard library only."""
 
 import base64
 import json
-import os
 import ssl
-import subprocess
-import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pytest
 import yaml
-
-TESTBED = Path(__file__).resolve().parents[5] / "shared" / "kube" / "testbed"
-START_WITHIN, END_WITHIN = 100.0, 60.0
 
 Tree = dict[str, Any]
 
+_TYPES = {"PATCH": "application/apply-patch+yaml"}
+
 
 class ApiServer:
-    """As much of an HTTP client as it takes to be its administrator."""
+    """One API server, by the first cluster and user of its kubeconfig."""
 
-    def __init__(self, kubeconfig: str) -> None:
+    def __init__(self, kubeconfig: Path | str) -> None:
         config = yaml.safe_load(Path(kubeconfig).read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.url: str = cluster["server"]
         self.authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self._tls = ssl.create_default_context(cadata=self.authority)
-        self._token = user["token"]
+        self._token = user.get("token", "")
+        if "client-certificate-data" in user:
+            with tempfile.NamedTemporaryFile() as both:
+                both.write(
+                    base64.b64decode(user["client-key-data"]) + base64.b64decode(user["client-certificate-data"])
+                )
+                both.flush()
+                self._tls.load_cert_chain(both.name)
 
     def call(self, method: str, path: str, body: Tree | None = None) -> tuple[int, Tree]:
-        """Return the status code and the answer."""
+        """Return the status code and the answer. Raises OSError when there is none."""
         sent = None if body is None else json.dumps(body).encode()
-        kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        headers = {"Content-Type": _TYPES.get(method, "application/json")}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self.url + path, sent, headers, method=method)  # noqa: S310 (our own server)
         try:
             with urllib.request.urlopen(request, timeout=30, context=self._tls) as answer:  # noqa: S310
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            return error.code, _tree(error.read())
 
     def apply(self, path: str, tree: Tree) -> Tree:
         """Apply a manifest at its own path; AssertionError when the server does not take it."""
@@ -53,22 +55,8 @@ class ApiServer:
         return answer
 
 
-@contextmanager
-def running(home: Path, mode: Literal["crd", "full", "both"]) -> Generator[str]:
-    """Run one below the folder `home` while this is entered, and yield its kubeconfig; skip where there is none."""
-    given = os.environ.get("SHALE_TEST_KUBECONFIG")
-    if given:
-        yield given
-        return
-    if not TESTBED.exists():
-        pytest.skip("no API server: set SHALE_TEST_KUBECONFIG, or put shared/kube/testbed beside the repository")
-    bed = str(home / "bed")
-    up = [sys.executable, str(TESTBED), "up", "--dir", bed, "--mode", mode, "--owner", str(os.getpid())]
-    started = subprocess.run(up, capture_output=True, text=True, timeout=START_WITHIN, check=False)
-    if started.returncode:
-        pytest.skip(f"no API server: the testbed did not start: {(started.stderr or started.stdout).strip()[-300:]}")
+def _tree(body: bytes) -> Tree:
     try:
-        yield f"{bed}/kubeconfig"
-    finally:
-        down = [sys.executable, str(TESTBED), "down", "--dir", bed, "--rm"]
-        subprocess.run(down, timeout=END_WITHIN, check=True, capture_output=True)
+        return json.loads(body)
+    except ValueError:
+        return {"message": body.decode(errors="replace")}
