@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+importlib.import_module("celpy")  # it raises the recursion limit; Hypothesis wants that unchanged after a test
 TOOLS = Path(__file__).resolve().parent.parent / ".tools" / "bin"
 
 

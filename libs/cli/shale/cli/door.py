@@ -9,7 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from shale.cli.common import Common, nats_url
+from shale.cli import cluster
+from shale.cli.common import Common, kubeconfig, nats_url
 from shale.cli.exits import CliError, Exit
 from shale.cli.local.server import USUAL_PORT, listens
 from shale.contracts.resources import Kind, Object
@@ -54,7 +55,7 @@ async def _terminable(main: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def bus(common: Common) -> AsyncGenerator[Bus]:
     """Connect to the NATS of these options. Raises CliError at once when nobody listens there."""
-    logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
+    _quiet(common)
     url = nats_url(common, os.environ)
     address = _address(url)
     if address is not None and not await listens(*address):
@@ -62,6 +63,10 @@ async def bus(common: Common) -> AsyncGenerator[Bus]:
         raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
     async with connected(url, "cli", fatal=False) as connection:
         yield connection
+
+
+def _quiet(common: Common) -> None:
+    logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
 
 
 def _address(url: str) -> tuple[str, int] | None:
@@ -75,8 +80,13 @@ def _address(url: str) -> tuple[str, int] | None:
 
 
 @asynccontextmanager
-async def resources(common: Common) -> AsyncGenerator[EmbeddedResources]:
-    """Hand out the door to resources. Raises CliError when this NATS was never set up."""
+async def resources(common: Common) -> AsyncGenerator[Resources]:
+    """Hand out the door to resources: a cluster's or those on NATS. Raises CliError when this NATS was never set up."""
+    if path := kubeconfig(common, os.environ):
+        _quiet(common)
+        async with cluster.resources(path) as found:
+            yield found
+        return
     async with bus(common) as connection:
         if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
             raise CliError("this NATS is not set up for Shale: run `shale init` once")

@@ -87,6 +87,12 @@ def _here(commands: _Commands) -> None:
         "--port", type=_port, metavar="N", help="NATS's port, 0 for a free one (default: 4222, or a free one)"
     )
     up.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
+    up.add_argument(
+        "--kubeconfig",
+        default="",
+        metavar="FILE",
+        help="serve the objects of this cluster (default: $SHALE_KUBECONFIG)",
+    )
     _models(up)
     init = _command(commands, "init", "create or upgrade streams, buckets and consumers on NATS")
     init.add_argument("--replicas", type=_count, default=1, metavar="N", help="copies of each stream (default: 1)")

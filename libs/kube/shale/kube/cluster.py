@@ -1,7 +1,7 @@
 """Resources on a Kubernetes cluster: every write names its manager, every refusal is a value."""
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -34,10 +34,15 @@ log = logging.getLogger("shale.kube")
 
 
 class ClusterResources:
-    """The door to resources on an API server; `manager` owns the fields that services write."""
+    """The door to resources on an API server; `manager` owns the fields that services write.
 
-    def __init__(self, connection: Connection, manager: str = MANAGER) -> None:
-        self._connection, self._manager = connection, manager
+    `wrote` hears of each status that was written, with the object that it was written over.
+    """
+
+    def __init__(
+        self, connection: Connection, manager: str = MANAGER, wrote: Callable[[Object, Status], None] | None = None
+    ) -> None:
+        self._connection, self._manager, self._wrote = connection, manager, wrote
         self._streams: bool | None = None
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | Missing:
@@ -111,7 +116,10 @@ class ClusterResources:
         query = {"fieldManager": self._manager, "force": "true", "fieldValidation": "Strict"}
         path = f"{_path(kind, meta.namespace, meta.name)}/status"
         answer = await self._connection.ask("PATCH", path, query, tree, APPLY)
-        return _done(kind, answer, _named(kind, meta.namespace, meta.name))
+        done = _done(kind, answer, _named(kind, meta.namespace, meta.name))
+        if self._wrote is not None and not isinstance(done, Missing | Conflict | Invalid):
+            self._wrote(obj, status)
+        return done
 
     async def edit_metadata(
         self,

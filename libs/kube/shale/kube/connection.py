@@ -37,9 +37,12 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """Requests to one API server. Made by `connected`."""
+    """Requests to one API server, by a kubeconfig's current context or by a pod's own account where it is empty.
 
-    def __init__(self, kubeconfig: str, patience: Patience) -> None:
+    It opens when it is first used, and again after `close`.
+    """
+
+    def __init__(self, kubeconfig: str = "", patience: Patience = Patience()) -> None:  # noqa: B008 (frozen)
         self._kubeconfig, self.patience = kubeconfig, patience
         self._configuration: Configuration | None = None
         self._client: RESTClientObject | None = None
@@ -136,9 +139,9 @@ class Stream:
 
 
 @asynccontextmanager
-async def connected(kubeconfig: str = "", patience: Patience | None = None) -> AsyncGenerator[Connection]:
-    """Hold a connection by a kubeconfig's current context, or by a pod's own account where it is empty."""
-    connection = Connection(kubeconfig, patience or Patience())
+async def connected(kubeconfig: str = "", patience: Patience = Patience()) -> AsyncGenerator[Connection]:  # noqa: B008 (frozen)
+    """Hold a connection, and close it."""
+    connection = Connection(kubeconfig, patience)
     try:
         yield connection
     finally:

@@ -18,12 +18,10 @@ class _Answer(msgspec.Struct, frozen=True):
     details: _Ended | None = None
 
 
-def options(uid: str | None = None, cascade: Cascade = "background", resource_version: str = "") -> dict[str, Any]:
-    """Return the DeleteOptions: only the object of that uid, and at that resourceVersion, is meant."""
-    same = {"uid": uid, "resourceVersion": resource_version}
-    preconditions = {name: value for name, value in same.items() if value}
+def options(uid: str | None, cascade: Cascade) -> dict[str, Any]:
+    """Return the DeleteOptions; with a uid only the object of that uid is meant."""
     tree = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": _POLICY[cascade]}
-    return {**tree, "preconditions": preconditions} if preconditions else tree
+    return {**tree, "preconditions": {"uid": uid}} if uid is not None else tree
 
 
 def removed(body: bytes) -> str | None:

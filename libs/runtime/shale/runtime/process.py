@@ -44,12 +44,13 @@ class Doors:
 class Program(msgspec.Struct, frozen=True):
     """What one process runs: services with their consumers, and tasks beside them (the watcher's announce).
 
-    With a `lease`, only the process that holds it works; the others stand by.
+    With a `lease`, only the process that holds it works; the others stand by. `closes` are awaited at the end.
     """
 
     services: tuple[Service, ...]
     tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
     lease: str = ""
+    closes: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 class Build(Protocol):
@@ -72,7 +73,10 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
         program = _built(build, Doors(bus, name, environ))
         async with served(settings.health_port, lambda: "" if bus.is_connected else "NATS is not connected") as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
-            await _work(bus, name, program, settings, stop)
+            try:
+                await _work(bus, name, program, settings, stop)
+            finally:
+                await asyncio.gather(*(close() for close in program.closes))
     log.info("down", extra={"service": name})
 
 

@@ -9,7 +9,7 @@ from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Missing, Resources
 
 SOON = 60.0
-"""Seconds that anything may take: a cluster that has just learned a kind collects it late."""
+"""Seconds that anything may take."""
 TURN = 0.05
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ import msgspec
 from shale.cli.local import server, services
 from shale.cli.local.home import Home, Running, State
 from shale.cli.local.keeper import Kept, kept
+from shale.kube import choose
 from shale.runtime.bus.connection import connected
 from shale.runtime.bus.provision import provision
 from shale.runtime.installed import services as installed
@@ -29,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     port: int | None = None
     workers: int = 2
     roots: str = ""
+    kubeconfig: str = ""
 
 
 @asynccontextmanager
@@ -38,7 +40,8 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
     with home.owned():
         port = server.choose_port(plan.port)
         url = f"nats://{server.HOST}:{port}"
-        state = State(url, str(plan.registry), str(home.logs), Running("up", os.getpid(), started))
+        us = Running("up", os.getpid(), started)
+        state = State(url, str(plan.registry), str(home.logs), us, kubeconfig=plan.kubeconfig)
         held: list[Kept] = []
 
         def changed() -> None:
@@ -50,7 +53,7 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
             await server.answers(url, port, nats.program.log)
             async with connected(url, "up", fatal=False) as bus:
                 await provision(bus, [card for cards in installed().values() for card in cards], most=MOST)
-            told = services.told(url, plan.registry, plan.roots) | services.draining()
+            told = services.told(url, plan.registry, plan.roots, plan.kubeconfig or choose.NONE) | services.draining()
             environ = services.environ(told, os.environ)
             async with kept(services.programs(home, _names(plan.workers), environ), say, changed) as started_services:
                 held.extend(started_services)

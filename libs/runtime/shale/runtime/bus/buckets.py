@@ -163,10 +163,12 @@ class Bucket:
         try:
             message = await self.bus.stream.get_last_msg(self._stream, self._prefix + key)
         except js_errors.NotFoundError:
+            heed_cancel()
             return None
         except (TimeoutError, nats.errors.Error) as error:
             heed_cancel()
             raise Transient(f"reading {self.name}/{key}: {type(error).__name__} {error}") from error
+        heed_cancel()
         headers = cast("dict[str, str] | None", message.headers)  # pyright: ignore[reportUnknownMemberType]
         return self._entry(message.subject or "", message.data or b"", message.seq or 0, headers)
 

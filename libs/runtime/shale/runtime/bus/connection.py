@@ -31,8 +31,9 @@ log = logging.getLogger("shale.bus")
 def heed_cancel() -> None:
     """Raise the cancellation that nats-py swallowed: its waits may answer it by a time-out, or by a message.
 
-    Seen on Python 3.11 after SIGSTOP, when the cancellation meets a time-out that is due: the one who was cancelled
-    went on for ever. To be called wherever a time-out of nats-py is survived.
+    Seen on Python 3.11 after SIGSTOP, when the cancellation meets a time-out that is due, or an answer that just came
+    (`asyncio.wait_for` returns it then): the one who was cancelled went on for ever, and a watcher with it. To be
+    called after every wait of nats-py that is survived, whether it went well or not.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -62,12 +63,14 @@ class Bus:
         try:
             ack = await self.stream.publish(subject, payload, timeout=TIMEOUT, headers=headers)
         except js_errors.APIError as error:
+            heed_cancel()
             if _is_refusal(error):
                 return None
             raise Transient(f"publishing {subject}: {error}") from error
         except (TimeoutError, nats.errors.Error) as error:
             heed_cancel()
             raise Transient(f"publishing {subject}: {type(error).__name__} {error}") from error
+        heed_cancel()
         if ack.duplicate:
             raise RuntimeError(f"the server dropped {subject} as a duplicate: no message of ours has a Nats-Msg-Id")
         return ack
@@ -79,6 +82,7 @@ class Bus:
         except (TimeoutError, nats.errors.Error) as error:
             heed_cancel()
             raise Transient(f"JetStream {subject}: {type(error).__name__} {error}") from error
+        heed_cancel()
         return json.loads(answer.data)
 
 

@@ -130,6 +130,7 @@ class Lease:
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):  # `wait_for` may lose a cancellation
+            await stop.wait()
     except TimeoutError:
         return

@@ -43,6 +43,7 @@ async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
         said: list[Said] = []
         while True:
             message = await sub.next_msg(timeout=TIMEOUT)
+            heed_cancel()
             headers: dict[str, str] = message.headers or {}
             status = headers.get("Status")
             if status == "204":
