@@ -7,8 +7,8 @@ from shale.contracts.resources import ModelSpec, ModelVersionSpec, ModelVersionS
 from shale.contracts.resources.modelversion import AwsEfs, LocalStorage, Nfs, Pvc, SourceStorage, Storage
 from shale.runtime.told import Said, Told
 from shale.sources import roots
-from shale.storage_provisioner.decide import Problem
 from shale.storage_provisioner.observe import observe, place_of
+from shale.storage_provisioner.problem import Problem
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 

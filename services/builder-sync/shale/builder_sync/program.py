@@ -8,20 +8,27 @@ from shale.builder_sync.service import BuilderSync
 from shale.oci.layout import Layout
 from shale.runtime.process import Doors, Program
 from shale.runtime.settings import read
+from shale.sources.reader import keys
+from shale.sources.reader.source import Readers
 from shale.sources.roots import parse
 
 
 class BuilderSyncSettings(msgspec.Struct, frozen=True):
     """`layout_dir` (SHALE_LAYOUT_DIR): the registry's folder; `roots` (SHALE_ROOTS).
 
-    What may be read, `/models=/home/me/models`.
+    What may be read, `/models=/home/me/models`. `reader_key_file`: the pool's key, by which readers know their askers;
+    `reader_proxy` (host:port): who leads to readers by CONNECT, from outside of a cluster's network.
     """
 
     layout_dir: str
     roots: str = ""
+    reader_key_file: str = ""
+    reader_proxy: str = ""
 
 
 def build(doors: Doors) -> Program:
     """Return the program. Raises ValueError when a root is not of its form."""
     settings = read(BuilderSyncSettings, doors.environ)
-    return Program((BuilderSync(parse(settings.roots), Layout(Path(settings.layout_dir))),))
+    key = keys.read(Path(settings.reader_key_file), "SHALE_READER_KEY_FILE") if settings.reader_key_file else b""
+    readers = Readers(key, settings.reader_proxy)
+    return Program((BuilderSync(parse(settings.roots), Layout(Path(settings.layout_dir)), readers),))

@@ -18,6 +18,7 @@ from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
+from shale.sources.reader.source import Readers
 from shale.sources.roots import Roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Unscannable
@@ -28,8 +29,8 @@ class BuilderSync:
 
     card = CARD
 
-    def __init__(self, roots: Roots, registry: Registry) -> None:
-        self.roots, self.registry = roots, registry
+    def __init__(self, roots: Roots, registry: Registry, readers: Readers | None = None) -> None:
+        self.roots, self.registry, self.readers = roots, registry, readers
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return that nothing came of the job yet: had something, the loop would not have asked."""
@@ -48,7 +49,7 @@ class BuilderSync:
         return Seen(await asyncio.to_thread(self._do, effect, beat))
 
     def _do(self, job: Job, beat: Beat) -> Listed | PackedLayer | Refusal:
-        source = open_source(job.uri, self.roots)
+        source = open_source(job.uri, self.roots, self.readers)
         match source, job:
             case Unscannable(reason, message), _:
                 return Refusal(reason, message)

@@ -29,7 +29,7 @@ PATIENCE = 60
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
-    """Claim, volume, address, reader; say where it reads, keep it reading until the image stands, take all of it down."""
+    """Claim, volume, address, reader; say where it reads, keep it reading until the image stands; then take it down."""
     del trigger
     going = tuple(one for one in seen.all if not one.ends)
     if seen.over:
@@ -58,7 +58,7 @@ def _provide(seen: Seen, place: Place) -> Decision:
 
 
 def _taken(seen: Seen, place: Place) -> Decision | None:
-    """An object of that name that is not ours is never taken over."""
+    """Take over no object of that name that is not ours."""
     claim = seen.claim.thing if seen.claim and not place.claim else None
     reader = seen.reader.thing if seen.reader else None
     for one in (claim, seen.volume, seen.service, reader):
@@ -91,12 +91,14 @@ def _mount(seen: Seen, place: Place) -> Decision | None:
 
 
 def _theirs(seen: Seen, claim: Claim) -> Decision | None:
-    """A user's claim is used when there can be something on it."""
+    """Use a claim of the user's when there can be something on it."""
     what = f"claim {claim.thing.namespace}/{claim.thing.name}"
     if claim.thing.ends:
         return _waits(seen, "ClaimEnds", f"{what} is being deleted: make a version over another claim")
     if claim.lost:
-        return _waits(seen, "ClaimLost", f"{what} has lost its volume: restore it, or make a version over another claim")
+        return _waits(
+            seen, "ClaimLost", f"{what} has lost its volume: restore it, or make a version over another claim"
+        )
     if claim.block:
         return _waits(seen, "ClaimIsBlock", f"{what} is a block device: give a claim with volumeMode Filesystem")
     if not claim.bound:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from shale.kube.client import Trees
-from shale.kube.discovery import Gvk
+from shale.kube.gvk import Gvk
 from shale.kube.resources import Conflict, Invalid, Missing, Removed
+from shale.kube.trees import Trees
 
 Tree = dict[str, Any]
 

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from shale.contracts.about import About
-from shale.kube.discovery import Gvk
+from shale.kube.gvk import Gvk
 from shale.kube.resources import Missing
 from shale.sources.reader.wire import Address
 from shale.storage_provisioner.cluster import manifests, pods
+from shale.storage_provisioner.cluster.core import Anything, Event, PersistentVolumeClaim, Pod, parsed
 from shale.storage_provisioner.cluster.door import CLAIM, EVENT, POD, SERVICE, VOLUME, Cluster
 from shale.storage_provisioner.cluster.place import Place
 from shale.storage_provisioner.cluster.seen import Claim, Reader, Seen, Thing, claim_of, thing_of
@@ -27,8 +28,8 @@ async def look(cluster: Cluster, seen: Seen, port: int) -> Seen:
     return msgspec.structs.replace(
         seen,
         claim=claim,
-        volume=_thing(volume, about),
-        service=_thing(service, about),
+        volume=_there(volume, about),
+        service=_there(service, about),
         before=before,
         reader=await _reader(cluster, await cluster.get(POD, namespace, reader), seen, before),
         strays=await _strays(cluster, about, reader) if about.generation > 1 or seen.over else (),
@@ -48,8 +49,8 @@ async def whole(cluster: Cluster, about: About) -> tuple[Thing, ...]:
     found: list[Thing] = []
     for gvk in (POD, SERVICE, CLAIM):
         listed = await cluster.list(gvk, about.namespace, manifests.selector(about))
-        found += [thing_of(tree, about) for tree in listed.items]
-    volume = _thing(await cluster.get(VOLUME, "", manifests.volume_name(about)), about)
+        found += [_thing(tree, about) for tree in listed.items]
+    volume = _there(await cluster.get(VOLUME, "", manifests.volume_name(about)), about)
     return tuple(one for one in (*found, volume) if one is not None and one.ours)
 
 
@@ -59,42 +60,50 @@ async def _claim(cluster: Cluster, seen: Seen) -> Claim | None:
     found = await cluster.get(CLAIM, seen.about.namespace, theirs or manifests.volume_name(seen.about))
     if isinstance(found, Missing):
         return None
-    claim = claim_of(found, seen.about)
+    claim = claim_of(parsed(found, PersistentVolumeClaim), seen.about)
     if claim.bound or seen.over:
         return claim
     told = await _told(cluster, claim.thing)
-    return msgspec.structs.replace(claim, why=str(told[-1].get("message", ""))[: pods.LONGEST] if told else "")
+    return msgspec.structs.replace(claim, why=(told[-1].message or "")[: pods.LONGEST] if told else "")
 
 
 async def _reader(cluster: Cluster, found: Tree | Missing, seen: Seen, before: str) -> Reader | None:
     if isinstance(found, Missing):
         return None
-    thing = thing_of(found, seen.about)
-    pending = found.get("status", {}).get("phase", "Pending") == "Pending"
-    events = await _told(cluster, thing) if pending and not seen.over else []
-    return Reader(thing, pods.state(found, events, before, seen.now))
+    thing, pod = _thing(found, seen.about), parsed(found, Pod)
+    events = await _told(cluster, thing) if pod.status.phase == "Pending" and not seen.over else ()
+    return Reader(thing, pods.state(pod, events, before, seen.now))
 
 
-async def _told(cluster: Cluster, thing: Thing) -> list[Tree]:
+async def _told(cluster: Cluster, thing: Thing) -> tuple[Event, ...]:
     """Return what the cluster says of an object, the oldest first: Events are where its parts say why they wait."""
     listed = await cluster.list(EVENT, thing.namespace, fields=f"involvedObject.uid={thing.uid}")
-    return sorted(listed.items, key=pods.when)
+    return tuple(sorted((parsed(tree, Event) for tree in listed.items), key=lambda event: event.when))
 
 
 async def _strays(cluster: Cluster, about: About, reader: str) -> tuple[Thing, ...]:
-    listed: list[Tree] = []
+    found: list[Thing] = []
     for gvk in (POD, SERVICE):
-        listed += (await cluster.list(gvk, about.namespace, manifests.selector(about))).items
-    return tuple(thing_of(tree, about) for tree in listed if tree["metadata"]["name"] != reader)
+        listed = await cluster.list(gvk, about.namespace, manifests.selector(about))
+        found += [_thing(tree, about) for tree in listed.items]
+    return tuple(one for one in found if one.name != reader)
 
 
-def _thing(found: Tree | Missing, about: About) -> Thing | None:
-    return None if isinstance(found, Missing) else thing_of(found, about)
+def _there(found: Tree | Missing, about: About) -> Thing | None:
+    return None if isinstance(found, Missing) else _thing(found, about)
+
+
+def _thing(tree: Tree, about: About) -> Thing:
+    one = parsed(tree, Anything)
+    return thing_of(one.kind, one.metadata, about)
 
 
 def _words(service: Tree | Missing) -> str:
-    annotations = {} if isinstance(service, Missing) else service["metadata"].get("annotations") or {}
-    return str(annotations.get(manifests.LAST_END, ""))
+    return (
+        ""
+        if isinstance(service, Missing)
+        else parsed(service, Anything).metadata.annotations.get(manifests.LAST_END, "")
+    )
 
 
 KINDS: dict[str, Gvk] = {gvk.kind: gvk for gvk in (CLAIM, VOLUME, SERVICE, POD)}

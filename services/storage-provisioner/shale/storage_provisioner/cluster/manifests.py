@@ -14,7 +14,7 @@ MANAGED = "app.kubernetes.io/managed-by"
 SHALE = "shale"
 UID, GENERATION = f"{GROUP}/uid", f"{GROUP}/generation"
 LAST_END = f"{GROUP}/last-end"
-"""An annotation of the Service: why the last reader ended, so that a stall does not flicker while the next one starts."""
+"""An annotation of the Service: why the last reader ended, so that no stall flickers while the next one starts."""
 MOUNT = "/weights"
 NOMINAL = "1Mi"
 """What a claim asks for: nothing is ever allocated, and a namespace's quota counts it."""
@@ -65,7 +65,8 @@ def claim(about: About) -> Tree:
         "spec": {
             "accessModes": ["ReadOnlyMany"],
             "storageClassName": "",
-            "volumeName": volume_name(about),
+            # not by volumeName: a claim that names a volume which comes later is looked at again only every 15 s
+            "selector": {"matchLabels": {UID: about.uid}},
             "resources": {"requests": {"storage": NOMINAL}},
         },
     }
@@ -124,7 +125,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 def pod(about: About, place: Place, image: Image, reading: Reading) -> Tree:
     """Return the reader: it holds no credential, may do nothing, and sees one volume, read-only."""
-    # a claim of the user's is mounted as it is elsewhere, lest it be attached in two ways: the mount is what is read-only
+    # a user's claim is attached as it is elsewhere, lest it be in two ways: the container's mount is what is read-only
     mounted = {"claimName": reading.claim} if place.claim else {"claimName": reading.claim, "readOnly": True}
     spec: Tree = {
         "restartPolicy": "Never",

@@ -1,13 +1,14 @@
-"""What storage-provisioner changes in a cluster: one object at a time, made when it is not there, deleted when it is it."""
+"""What storage-provisioner changes in a cluster: one object at a time, made or deleted as it was read."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from shale.kube.resources import Conflict, Invalid, Missing, Removed
+from shale.kube.resources import Invalid, Missing
 from shale.sources.reader import wire
 from shale.storage_provisioner.cluster import manifests
+from shale.storage_provisioner.cluster.core import Anything, parsed
 from shale.storage_provisioner.cluster.door import CLAIM, Cluster
 from shale.storage_provisioner.cluster.look import KINDS, look
 from shale.storage_provisioner.cluster.manifests import Image, Reading
@@ -73,19 +74,13 @@ class Hands:
     async def _make(self, manifest: Tree) -> str:
         """Create; what is there already is looked at again, whosever it is. Return why it is not taken."""
         made = await self.cluster.create(manifest)
-        match made:
-            case Invalid(message) | Missing(message):
-                return message
-            case Conflict():
-                return ""
-            case _:
-                return ""
+        return made.message if isinstance(made, Invalid | Missing) else ""
 
     async def _make_volume(self, seen: Seen, place: Place, claim: str) -> str:
         """Create the volume, which nothing collects; without its claim it goes at once: the version ended meanwhile."""
         refused = await self._make(manifests.volume(seen.about, place, claim))
         there = await self.cluster.get(CLAIM, seen.about.namespace, manifests.volume_name(seen.about))
-        if isinstance(there, Missing) or there["metadata"]["uid"] != claim:
+        if isinstance(there, Missing) or parsed(there, Anything).metadata.uid != claim:
             after = await self.look(seen)
             if after.volume is not None and after.volume.ours:
                 await self.take_down((after.volume,), exactly=True)
@@ -105,15 +100,10 @@ class Hands:
 
     async def take_down(self, things: Iterable[Thing], *, exactly: bool = False) -> None:
         """Delete these very objects. `exactly`: a volume or claim that changed since, a newer wish may have adopted."""
-        for one in things:
+        for one in things:  # whatever the answer is, who comes next looks again
             adoptable = exactly and one.kind in {"PersistentVolume", "PersistentVolumeClaim"}
             version = one.version if adoptable else ""
-            deleted = await self.cluster.delete(
-                KINDS[one.kind], one.namespace, one.name, uid=one.uid, resource_version=version
-            )
-            match deleted:
-                case Removed() | Missing() | Conflict() | dict():
-                    continue
+            await self.cluster.delete(KINDS[one.kind], one.namespace, one.name, uid=one.uid, resource_version=version)
 
 
 def _adopted(thing: Thing, seen: Seen) -> Tree:

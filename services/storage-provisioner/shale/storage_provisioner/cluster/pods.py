@@ -3,11 +3,10 @@
 import datetime as dt
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
-Tree = dict[str, Any]
+from shale.storage_provisioner.cluster.core import Event, Pod, PodStatus, Terminated
 
 SLOW = 600.0
 """Seconds after which a reader that still starts is one that somebody should look at."""
@@ -16,6 +15,7 @@ LONGEST = 1024
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _NOT_STARTED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 _MOUNT = {"FailedMount", "FailedAttachVolume", "FailedMapVolume"}
+_NOT_ITS_FAULT = {"Evicted", "Preempting", "NodeLost", "Shutdown", "Terminated"}
 
 
 class Serves(msgspec.Struct, frozen=True):
@@ -46,59 +46,64 @@ class Ended(msgspec.Struct, frozen=True):
 PodState = Serves | Starts | Stuck | Ended
 
 
-def state(pod: Tree, events: Iterable[Tree], before: str, now: float) -> PodState:
+def state(pod: Pod, events: Iterable[Event], before: str, now: float) -> PodState:
     """Return how a reader's Pod stands; `events` are those about it, `before` the last words of the one before."""
-    meta, status = pod["metadata"], pod.get("status", {})
-    name = f"Pod {meta['namespace']}/{meta['name']}"
-    if meta.get("deletionTimestamp"):
+    meta, status = pod.metadata, pod.status
+    name = f"Pod {meta.namespace}/{meta.name}"
+    if meta.deletion_timestamp:
         return Starts(f"{name} ends; another one takes its place")
-    if status.get("phase") in {"Failed", "Succeeded"}:
+    if status.phase in {"Failed", "Succeeded"}:
         return _ended(name, status)
-    if _condition(status, "Ready") == ("True", ""):
+    if any(one.type == "Ready" and one.status == "True" for one in status.conditions):
         return Serves()
-    scheduled, why = _condition(status, "PodScheduled")
-    if scheduled == "False":
-        cure = "make room for it, or the node that its volume is on"
-        return Stuck("Unschedulable", f"{name} has no node: {why[:LONGEST]}: {cure}")
-    waiting = _waiting(name, pod, status)
-    if waiting is not None:
-        return waiting
-    failed = [one for one in events if one.get("reason") in _MOUNT]
-    if failed and status.get("phase") == "Pending":
-        last = max(failed, key=when)
-        cure = "see that the volume exists and that its node may mount it"
-        return Stuck("MountFailed", f"{name} cannot mount it: {str(last.get('message'))[:LONGEST]}: {cure}")
+    if stuck := _unscheduled(name, status) or _waiting(name, status) or _unmounted(name, status, events):
+        return stuck
     if before:
         return Stuck(*_said(before))
-    if now - _seconds(meta.get("creationTimestamp", "")) > SLOW:
+    if now - _seconds(meta.creation_timestamp) > SLOW:
         return Stuck("ReaderSlow", f"{name} does not get ready in {SLOW:g} s: kubectl describe it")
     return Starts(f"{name} starts")
 
 
-def _waiting(name: str, pod: Tree, status: Tree) -> Stuck | None:
-    for one in status.get("containerStatuses") or ():
-        waiting = one.get("state", {}).get("waiting") or {}
-        reason, message = waiting.get("reason", ""), str(waiting.get("message", ""))[:LONGEST]
-        if reason in _IMAGE:
-            image = pod["spec"]["containers"][0]["image"]
+def _unscheduled(name: str, status: PodStatus) -> Stuck | None:
+    why = next((one.message for one in status.conditions if one.type == "PodScheduled" and one.status == "False"), None)
+    if why is None:
+        return None
+    cure = "make room for it, or mend the node that its volume is on"
+    return Stuck("Unschedulable", f"{name} has no node: {why[:LONGEST]}: {cure}")
+
+
+def _waiting(name: str, status: PodStatus) -> Stuck | None:
+    for one in status.container_statuses:
+        if (waiting := one.state.waiting) is None:
+            continue
+        why = f"{waiting.reason}: {waiting.message[:LONGEST]}" if waiting.message else waiting.reason
+        if waiting.reason in _IMAGE:
             cure = "let nodes pull it, or let SHALE_READER_IMAGE name one that they can"
-            return Stuck("ImageNotPulled", f"{name} waits for image {image} ({reason}: {message}): {cure}")
-        if reason in _NOT_STARTED:
-            return Stuck("ReaderNotStarted", f"{name} does not start ({reason}: {message}): kubectl describe it")
+            return Stuck("ImageNotPulled", f"{name} waits for image {one.image} ({why}): {cure}")
+        if waiting.reason in _NOT_STARTED:
+            return Stuck("ReaderNotStarted", f"{name} does not start ({why}): kubectl describe it")
     return None
 
 
-def _ended(name: str, status: Tree) -> Ended:
-    states = [one.get("state", {}).get("terminated") or {} for one in status.get("containerStatuses") or ()]
-    ended = states[0] if states else {}
-    at = _seconds(ended.get("finishedAt", ""))
-    if status.get("phase") == "Succeeded" or status.get("reason") in {"Evicted", "Preempting", "NodeLost", "Shutdown"}:
+def _unmounted(name: str, status: PodStatus, events: Iterable[Event]) -> Stuck | None:
+    failed = [one for one in events if one.reason in _MOUNT]
+    if not failed or status.phase != "Pending":
+        return None
+    why = max(failed, key=lambda one: one.when).message or ""
+    cure = "see that the volume exists and that its node may mount it"
+    return Stuck("MountFailed", f"{name} cannot mount it: {why[:LONGEST]}: {cure}")
+
+
+def _ended(name: str, status: PodStatus) -> Ended:
+    ended = next((one.state.terminated for one in status.container_statuses if one.state.terminated), Terminated())
+    at = _seconds(ended.finished_at or "")
+    if status.phase == "Succeeded" or status.reason in _NOT_ITS_FAULT:
         return Ended(at)
-    words = str(ended.get("message") or status.get("message") or "")
-    if words:
+    if words := ended.message or status.message:
         return Ended(at, *_said(words))
-    code, reason = ended.get("exitCode", "?"), ended.get("reason") or status.get("reason") or "Failed"
-    return Ended(at, "ReaderEnded", f"{name} ended with code {code} ({reason}): kubectl logs tells why")
+    why = ended.reason or status.reason or "Failed"
+    return Ended(at, "ReaderEnded", f"{name} ended with code {ended.exit_code} ({why}): kubectl logs tells why")
 
 
 def _said(words: str) -> tuple[str, str]:
@@ -107,18 +112,6 @@ def _said(words: str) -> tuple[str, str]:
     if separator and re.fullmatch("[A-Z][A-Za-z]{2,40}", reason):
         return reason, message[:LONGEST]
     return "ReaderEnded", words[:LONGEST]
-
-
-def _condition(status: Tree, kind: str) -> tuple[str, str]:
-    """Return a condition's status, and its message where it is not True."""
-    found = next((one for one in status.get("conditions") or () if one.get("type") == kind), {})
-    met = found.get("status", "")
-    return met, "" if met == "True" else str(found.get("message", ""))
-
-
-def when(event: Tree) -> str:
-    """Return when an event was seen last, as something to sort by."""
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def _seconds(stamp: str) -> float:

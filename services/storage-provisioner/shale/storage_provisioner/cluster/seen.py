@@ -1,16 +1,13 @@
 """What storage-provisioner looks at in a cluster when it decides, and what it can do about it."""
 
-from typing import Any
-
 import msgspec
 
 from shale.contracts.about import About
 from shale.storage_provisioner.cluster import manifests
+from shale.storage_provisioner.cluster.core import Meta, PersistentVolumeClaim
 from shale.storage_provisioner.cluster.place import Place
 from shale.storage_provisioner.cluster.pods import PodState
 from shale.storage_provisioner.problem import Problem, Unusable
-
-Tree = dict[str, Any]
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -125,26 +122,23 @@ class TakeDown(msgspec.Struct, frozen=True):
 Effect = MakeClaim | MakeVolume | MakeService | MakeReader | Replace | Adopt | TakeDown
 
 
-def thing_of(tree: Tree, about: About) -> Thing:
+def thing_of(kind: str, meta: Meta, about: About) -> Thing:
     """Return whose an object is; one that does not say that it is ours is not."""
-    meta = tree["metadata"]
-    labels: dict[str, str] = meta.get("labels") or {}
-    ours = labels.get(manifests.MANAGED) == manifests.SHALE and labels.get(manifests.UID) == about.uid
-    generation = labels.get(manifests.GENERATION, "")
+    ours = meta.labels.get(manifests.MANAGED) == manifests.SHALE and meta.labels.get(manifests.UID) == about.uid
+    generation = meta.labels.get(manifests.GENERATION, "")
     return Thing(
-        kind=tree["kind"],
-        namespace=meta.get("namespace", ""),
-        name=meta["name"],
-        uid=meta["uid"],
-        version=meta["resourceVersion"],
+        kind=kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        version=meta.resource_version,
         generation=int(generation) if generation.isdecimal() else 0,
         ours=ours,
-        ends=bool(meta.get("deletionTimestamp")),
+        ends=meta.deletion_timestamp is not None,
     )
 
 
-def claim_of(tree: Tree, about: About, why: str = "") -> Claim:
+def claim_of(claim: PersistentVolumeClaim, about: About, why: str = "") -> Claim:
     """Return how a claim stands."""
-    phase = tree.get("status", {}).get("phase", "Pending")
-    block = tree["spec"].get("volumeMode") == "Block"
-    return Claim(thing_of(tree, about), bound=phase == "Bound", lost=phase == "Lost", block=block, why=why)
+    phase, thing = claim.status.phase, thing_of("PersistentVolumeClaim", claim.metadata, about)
+    return Claim(thing, phase == "Bound", phase == "Lost", claim.spec.volume_mode == "Block", why)

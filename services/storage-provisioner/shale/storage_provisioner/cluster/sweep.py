@@ -6,6 +6,7 @@ import logging
 from shale.contracts.errors import Transient
 from shale.kube.resources import Missing
 from shale.storage_provisioner.cluster import manifests
+from shale.storage_provisioner.cluster.core import Anything, PersistentVolume, parsed
 from shale.storage_provisioner.cluster.door import CLAIM, VOLUME, Cluster
 
 EVERY = 600.0
@@ -21,13 +22,14 @@ async def sweep(cluster: Cluster) -> tuple[str, ...]:
     """
     gone: list[str] = []
     for tree in (await cluster.list(VOLUME, labels=f"{manifests.MANAGED}={manifests.SHALE},{manifests.UID}")).items:
-        meta, claim = tree["metadata"], tree["spec"].get("claimRef") or {}
-        if meta.get("deletionTimestamp") or not claim.get("uid"):
+        volume = parsed(tree, PersistentVolume)
+        meta, claim = volume.metadata, volume.spec.claim_ref
+        if meta.deletion_timestamp or not claim.uid:
             continue
-        there = await cluster.get(CLAIM, claim.get("namespace", ""), claim.get("name", ""))
-        if isinstance(there, Missing) or there["metadata"]["uid"] != claim["uid"]:
-            await cluster.delete(VOLUME, "", meta["name"], uid=meta["uid"], resource_version=meta["resourceVersion"])
-            gone.append(meta["name"])
+        there = await cluster.get(CLAIM, claim.namespace, claim.name)
+        if isinstance(there, Missing) or parsed(there, Anything).metadata.uid != claim.uid:
+            await cluster.delete(VOLUME, "", meta.name, uid=meta.uid, resource_version=meta.resource_version)
+            gone.append(meta.name)
     return tuple(gone)
 
 
