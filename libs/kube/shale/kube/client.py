@@ -93,7 +93,7 @@ class Client:
         what = _named(gvk, namespace, meta.get("name", meta.get("generateName", "")))
         return _done(await self._connection.ask("POST", path, query, tree), what)
 
-    async def delete(
+    async def delete(  # noqa: PLR0913 (each says which object is meant, or how)
         self,
         gvk: Gvk,
         namespace: str,

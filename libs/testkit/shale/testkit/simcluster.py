@@ -37,6 +37,7 @@ class SimCluster:
         """Uids of owners outside of here that live."""
         self.namespaces_ended: set[str] = set()
         self._kept: dict[Key, Tree] = {}
+        self._made: dict[Key, int] = {}
         self._numbers = itertools.count(1)
 
     async def get(self, gvk: Gvk, namespace: str, name: str) -> Tree | Missing:
@@ -65,8 +66,9 @@ class SimCluster:
             return Missing(f"namespace {key[1]} is not there")
         if key in self._kept:
             return Conflict(f"{kind} {meta['name']} is there already")
-        number = next(self._numbers)
-        meta |= {"uid": f"{kind.lower()}-{number}", "resourceVersion": str(number), "creationTimestamp": STAMP}
+        self._made[key] = self._made.get(key, 0) + 1  # so that two runs that make the same give it the same uids
+        uid = f"{kind.lower()}-{meta['name']}-{self._made[key]}"
+        meta |= {"uid": uid, "resourceVersion": str(next(self._numbers)), "creationTimestamp": STAMP}
         if kind == "Pod":
             tree["status"] = self.kubelet(tree)
         self._kept[key] = tree

@@ -34,7 +34,7 @@ def parse(text: str) -> Allowed:
 
 def _entry(text: str) -> Entry:
     server, separator, path = text.partition(":/")
-    if not server or ".." in path.split("/") or (":" in server and not server.startswith("[")):
+    if not server or "/" in server or ".." in path.split("/") or (":" in server and not server.startswith("[")):
         raise ValueError(f"{text!r} allows nothing: write SERVER:/PATH, or SERVER for all of it")
     return Entry(server.lower(), posixpath.normpath(f"/{path.strip('/')}") if separator else "/")
 

@@ -156,7 +156,7 @@ def _container(place: Place, image: Image, reading: Reading) -> Tree:
     told = {
         "--uri": reading.uri,
         "--volume": MOUNT,
-        "--folder": place.folder,
+        "--folder": place.folder.replace("$", "$$"),  # or a kubelet would put a variable into it
         "--proof": reading.proof,
         "--host": "$(POD_IP)",
         "--port": str(image.port),
