@@ -49,8 +49,8 @@ class Place:
 
     async def _user_claims(self):
         meta = {"name": "weights", "namespace": "team-a"}
-        made = await self.cluster.create({"apiVersion": "v1", "kind": PVC, "metadata": meta, "spec": {}})
-        ref = {"namespace": "team-a", "name": "weights", "uid": made["metadata"]["uid"]}
+        await self.cluster.create({"apiVersion": "v1", "kind": PVC, "metadata": meta, "spec": {}})
+        ref = {"namespace": "team-a", "name": "weights", "uid": "persistentvolumeclaim-weights-1"}
         spec = {"nfs": {}, "claimRef": ref}
         await self.cluster.create({"apiVersion": "v1", "kind": PV, "metadata": {"name": "users"}, "spec": spec})
 
