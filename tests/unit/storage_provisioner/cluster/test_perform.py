@@ -7,7 +7,7 @@ import pytest
 
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Declared, Held, LayersPlanned
+from shale.contracts.facts import Declared, Held, LayersPlanned, StorageReady
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import LocalStorage, Pvc, Storage
 from shale.kube.resources import Invalid, Missing
@@ -88,6 +88,7 @@ async def test_what_a_reader_is_told_proves_the_token_and_is_not_it(service, clu
     assert isinstance(decision, Do)
     assert isinstance(decision.effect, Say)
     [ready] = decision.effect.facts
+    assert isinstance(ready, StorageReady)
     place = wire.address(ready.uri)
     assert place is not None
     token = wire.token(KEY, place.claim, place.generation)
@@ -145,6 +146,7 @@ async def test_what_was_read_before_a_newer_wish_adopted_it_is_not_taken_down(se
     await settled(service, told(2))
     await service.perform(TakeDown(late.all), late, Beat())
     left = {(one["kind"], one["metadata"]["labels"]["shale.dev/generation"]) for one in cluster.all()}
+    assert [one for one in cluster.all() if "deletionTimestamp" in one["metadata"]] == []
     assert left == {("PersistentVolumeClaim", "2"), ("PersistentVolume", "2"), ("Service", "2"), ("Pod", "2")}
 
 
