@@ -86,7 +86,7 @@ class Connection:
             try:
                 yield response
             finally:
-                response.close() if within.total is None else response.release()
+                _abort(response) if within.total is None else response.release()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"{where} at the API server failed: {_said(error)}") from error
 
@@ -161,6 +161,14 @@ async def configured(kubeconfig: str) -> Configuration:
         where = kubeconfig or "the pod's own account"
         raise Transient(f"no way to an API server by {where}: {_said(error)}") from error
     return configuration
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """End a stream at once: a farewell in TLS would be waited for, from a peer that may be no more."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _with(path: str, query: Query | None) -> str:
