@@ -18,13 +18,13 @@ Tree = dict[str, Any]
 class Proxy:
     """An HTTP proxy that knows CONNECT, and `<service>.<namespace>.svc` of the Pods of one kubelet."""
 
-    def __init__(self, kubelet: Kubelet) -> None:
-        self._kubelet = kubelet
+    def __init__(self, kubelet: Kubelet, port: int = 0) -> None:
+        self._kubelet, self._port = kubelet, port
         self._server: asyncio.Server | None = None
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", self._port)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
