@@ -210,11 +210,16 @@ async def test_what_is_missing_is_named_and_heals_when_it_comes(client, ns, clus
 
 
 @pytest.mark.usefixtures("house")
-async def test_a_version_that_is_deleted_while_it_waits_leaves_nothing(client, ns, cluster_of):
+async def test_versions_that_are_deleted_while_they_wait_leave_nothing(client, ns, cluster_of, tmp_path):
+    (tmp_path / "node" / "out").symlink_to(tmp_path / "disk")
     async with cluster_of() as kubelet:
-        await apply(client, ns, "mv", {"localStorage": {"path": "/data/nowhere", "nodeName": f"node-{ns}"}})
-        await condition(client, ns, "mv", "Stalled", "SourceNotFound")
-        await delete(client, ns, "mv")
+        for name, path in {"late": "/data/nowhere", "link": "/data/out", "other": "/data/resnet"}.items():
+            node = f"node-{ns}" if name != "other" else "elsewhere"
+            await apply(client, ns, name, {"localStorage": {"path": path, "nodeName": node}})
+        await condition(client, ns, "late", "Stalled", "SourceNotFound")
+        assert "leads out of its volume by a link" in await condition(client, ns, "link", "Stalled", "UnsafeLink")
+        assert "0/1 nodes are available" in await condition(client, ns, "other", "Stalled", "Unschedulable")
+        await delete(client, ns, "late", "link", "other")
         await nothing_left(client, ns)
         assert not kubelet.pods
 
@@ -225,19 +230,4 @@ async def test_a_namespace_that_is_deleted_leaves_no_volume(client, ns, cluster_
         await apply(client, ns, "mv", {"localStorage": {"path": "/data/nowhere", "nodeName": f"node-{ns}"}})
         await condition(client, ns, "mv", "Stalled", "SourceNotFound")
         await client.delete(Gvk("v1", "Namespace"), "", ns)
-
-        async def gone():
-            return isinstance(await client.get(Gvk("v1", "Namespace"), "", ns), Missing)
-
-        await soon_asked(gone, WITHIN)
-        await nothing_left(client, ns)
-
-
-@pytest.mark.usefixtures("house")
-async def test_a_link_that_leaves_its_root_is_refused_by_its_node(client, ns, cluster_of, tmp_path):
-    (tmp_path / "node" / "out").symlink_to(tmp_path / "disk")
-    async with cluster_of():
-        await apply(client, ns, "mv", {"localStorage": {"path": "/data/out", "nodeName": f"node-{ns}"}})
-        await condition(client, ns, "mv", "Stalled", "UnsafeLink")
-        await delete(client, ns, "mv")
         await nothing_left(client, ns)

@@ -7,7 +7,7 @@ from shale.contracts.about import About
 from shale.contracts.facts import StorageReady
 from shale.runtime.decision import Do, Done, Hold, Refuse, Say, Wait
 from shale.runtime.service import Woken
-from shale.storage_provisioner.cluster.decide import A_DAY, AGAIN, LATER, PATIENCE, REST, SOON, decide
+from shale.storage_provisioner.cluster.decide import A_DAY, LATER, PATIENCE, SOON, WATCH, decide
 from shale.storage_provisioner.cluster.place import Place
 from shale.storage_provisioner.cluster.pods import Ended, Serves, Starts, Stuck
 from shale.storage_provisioner.cluster.seen import (
@@ -49,7 +49,7 @@ VOLUME, SERVICE, OLD = (
     thing("Service", "shale-uid-1-2"),
     thing("Pod", "shale-uid-1-1", generation=1),
 )
-BARE = Seen(ABOUT, NOW, OURS, held=True)
+BARE = Seen(ABOUT, NOW, 5.0, OURS, held=True)
 MOUNTED = msgspec.structs.replace(BARE, claim=claim(), volume=VOLUME, uri="reader://host:7077/claim/2")
 SERVED = msgspec.structs.replace(MOUNTED, service=SERVICE, reader=reader(Serves()))
 WEIGHTS = claim("weights", ours=False, generation=0)
@@ -59,7 +59,7 @@ def but(seen, **changes):
     return msgspec.structs.replace(seen, **changes)
 
 
-def stalls(reason, message, again_in: float | None = AGAIN):
+def stalls(reason, message, again_in: float | None = SOON):
     return Wait(reason, message, until=NOW + A_DAY, again_in=again_in, stalled=True)
 
 
@@ -71,7 +71,7 @@ TABLE = {
     "holds before it makes anything": (but(BARE, held=False), Do(Hold())),
     "waits for a setting that lets it mount": (
         but(BARE, held=False, place=Problem("NotAllowed", "may not")),
-        stalls("NotAllowed", "may not", LATER),
+        stalls("NotAllowed", "may not"),
     ),
     "waits for another release": (
         but(BARE, place=Problem("StorageNotServed", "not yet", passes=False)),
@@ -105,16 +105,24 @@ TABLE = {
         stalls("ImageNotPulled", "Pod x waits: mend it"),
     ),
     "says where it answers": (SERVED, Do(Say((StorageReady(ABOUT, "reader://host:7077/claim/2"),)))),
+    "looks at what is a minute old every six seconds": (
+        but(BARE, age=60.0, refused="quota"),
+        stalls("NotAccepted", "quota", 6.0),
+    ),
+    "looks at what is a day old once a minute": (
+        but(BARE, age=A_DAY, refused="quota"),
+        stalls("NotAccepted", "quota", LATER),
+    ),
     "then looks after it until the image stands": (
         but(SERVED, said=True),
-        waits("Reading", "its reader answers", LATER),
+        waits("Reading", "its reader answers", WATCH),
     ),
     "stalls on last words": (
         but(SERVED, reader=reader(Ended(NOW - 1, "SourceNotFound", "nowhere: make it"))),
-        stalls("SourceNotFound", "nowhere: make it", SOON),
+        stalls("SourceNotFound", "nowhere: make it"),
     ),
     "notes them after a rest, and begins anew": (
-        but(SERVED, reader=reader(Ended(NOW - REST, "SourceNotFound", "nowhere: make it"))),
+        but(SERVED, reader=reader(Ended(NOW - SOON, "SourceNotFound", "nowhere: make it"))),
         Do(Replace(thing("Pod", "shale-uid-1-2"), "SourceNotFound: nowhere: make it")),
     ),
     "begins anew at once when it was nobody's fault": (

@@ -20,10 +20,12 @@ from shale.storage_provisioner.cluster.seen import (
 from shale.storage_provisioner.problem import Problem, Unusable
 
 A_DAY = 86_400.0
-SOON, AGAIN, LATER = 2.0, 10.0, 30.0
-"""Seconds: the cluster sends no facts. For what comes by itself, for what someone must mend, for what may break."""
-REST = 15.0
-"""Seconds between a reader that ended and the next one."""
+SOON, LATER = 2.0, 60.0
+"""Seconds, for the cluster sends no facts: a young wish is looked at again soon, an old one once a minute."""
+AGING = 10
+"""A wish that is a minute old is looked at every 6 s: who mends what it waits for waits no more than a tenth longer."""
+WATCH = 30.0
+"""Seconds between looks at a reader that answers."""
 PATIENCE = 60
 """Seconds that a reader waits for a folder that the one before did not find: it is served within one of its coming."""
 
@@ -38,7 +40,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         case Unusable(reason, message):
             return Refuse(reason, message)
         case Problem():
-            return _waits(seen, seen.place.reason, seen.place.message, LATER if seen.place.passes else None)
+            return _waits(seen, seen.place.reason, seen.place.message, _pace(seen) if seen.place.passes else None)
         case Place():
             return _provide(seen, seen.place)
 
@@ -79,14 +81,14 @@ def _mount(seen: Seen, place: Place) -> Decision | None:
         return _theirs(seen, claim)
     for one in (claim.thing, seen.volume):
         if one is not None and one.ends:
-            return _waits(seen, "Ending", f"waits for the former {one} to be gone", SOON, stalled=False)
+            return _waits(seen, "Ending", f"waits for the former {one} to be gone", stalled=False)
         if one is not None and one.generation < seen.about.generation:
             return Do(Adopt(one))
     if seen.volume is None:
         return Do(MakeVolume(claim.thing.uid))
     if not claim.bound:
         why = f"{claim.thing} is not bound to {seen.volume} yet" + (f" ({claim.why})" if claim.why else "")
-        return _waits(seen, "Binding", why, SOON, stalled=False)
+        return _waits(seen, "Binding", why, stalled=False)
     return None
 
 
@@ -118,7 +120,7 @@ def _read(seen: Seen, place: Place) -> Decision:
         case Serves():
             return _serves(seen)
         case Starts(message):
-            return _waits(seen, "ReaderStarts", f"{message}, to read {place.title}", SOON, stalled=False)
+            return _waits(seen, "ReaderStarts", f"{message}, to read {place.title}", stalled=False)
         case Stuck(reason, message):
             return _waits(seen, reason, message)
         case Ended():
@@ -128,15 +130,20 @@ def _read(seen: Seen, place: Place) -> Decision:
 def _serves(seen: Seen) -> Decision:
     if not seen.said:
         return Do(Say((StorageReady(about=seen.about, uri=seen.uri),)))
-    return _waits(seen, "Reading", "its reader answers", LATER, stalled=False)
+    return _waits(seen, "Reading", "its reader answers", WATCH, stalled=False)
 
 
 def _ended(seen: Seen, reader: Reader, ended: Ended) -> Decision:
     """Replace a reader that is over; one that says why rests first, and the next one carries its words."""
-    if ended.reason and seen.now - ended.at < REST:
-        return _waits(seen, ended.reason, ended.message, SOON)
+    if ended.reason and seen.now - ended.at < _pace(seen):
+        return _waits(seen, ended.reason, ended.message)
     return Do(Replace(reader.thing, f"{ended.reason}: {ended.message}" if ended.reason else ""))
 
 
-def _waits(seen: Seen, reason: str, message: str, again_in: float | None = AGAIN, *, stalled: bool = True) -> Wait:
-    return Wait(reason, message, until=seen.now + A_DAY, again_in=again_in, stalled=stalled)
+def _waits(seen: Seen, reason: str, message: str, again_in: float | None = 0, *, stalled: bool = True) -> Wait:
+    pace = _pace(seen) if again_in == 0 else again_in
+    return Wait(reason, message, until=seen.now + A_DAY, again_in=pace, stalled=stalled)
+
+
+def _pace(seen: Seen) -> float:
+    return min(LATER, max(SOON, seen.age / AGING))

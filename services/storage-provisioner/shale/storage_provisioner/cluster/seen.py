@@ -51,6 +51,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     about: About
     now: float
+    age: float
+    """Seconds since this generation was declared."""
     place: Place | Problem | Unusable
     held: bool = False
     said: bool = False

@@ -1,7 +1,9 @@
 """storage-provisioner in a cluster: volumes, and readers of them."""
 
+import datetime as dt
+
 from shale.contracts.about import About
-from shale.contracts.facts import Held, ImageBuilt, LayersPlanned, Refused, Released, StorageReady
+from shale.contracts.facts import Declared, Held, ImageBuilt, LayersPlanned, Refused, Released, StorageReady
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
@@ -54,8 +56,14 @@ def levels(told: Told, rules: Rules) -> Seen:
     return Seen(
         about=told.about,
         now=told.now,
+        age=max(0.0, told.now - _seconds(told.when(Declared))),
         place=place_of(wish.spec.storage, rules),
         held=told.one(Held, CARD.name) is not None,
         said=told.one(StorageReady) is not None,
         over=ended or dry or isinstance(wish.known, ModelVersionStatus),
     )
+
+
+def _seconds(stamp: str) -> float:
+    """Return RFC 3339 as seconds since the epoch; what has no time was long ago."""
+    return dt.datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
