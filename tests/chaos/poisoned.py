@@ -34,7 +34,7 @@ def build(doors: Doors) -> Program:
     """Return the program with its service exchanged."""
     (service,) = program.build(doors).services
     assert isinstance(service, BuilderSync)
-    return Program((Poisoned(service.roots, service.registry),))
+    return Program((Poisoned(service.roots, service.registries),))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from shale.contracts.facts import ImageBuilt, LayersPlanned, Progressed, ScanRefused
+from shale.contracts.facts import ImageBuilt, LayersPlanned, Progressed
 from shale.contracts.jobs import PackLayer
 from shale.contracts.resources import ModelVersion
 from shale.contracts.resources.meta import Condition
@@ -42,24 +42,33 @@ async def test_a_missing_folder_stalls_with_its_cure_and_heals_by_itself_once_it
     assert _stalled(ready) is None
 
 
-async def test_a_link_that_leaves_the_tree_fails_by_name_and_an_attempt_after_the_mend_is_built(
+async def test_a_link_that_leaves_the_tree_stalls_by_name_and_heals_by_itself_once_it_is_gone(
     house: House, visitor: Visitor, weights
 ) -> None:
     weights("linked")
     link = house.models / "linked" / "weights.bin"
     link.symlink_to("/etc/hostname")
     uid = (await visitor.apply("linked")).metadata.uid
-    failed = await visitor.reaches("linked", "Failed")
-    stalled = _stalled(failed)
-    assert stalled is not None
+    stalled = await _stalls(visitor, "linked")
     assert stalled.reason == "UnsafeLink"
     assert "weights.bin" in stalled.message
-    assert len(await visitor.times(ScanRefused, uid)) == 1
     link.unlink()
-    await visitor.apply("linked", attempt=1)
-    ready = await visitor.reaches("linked", generation=2)
+    ready = await visitor.reaches("linked", within=60)
     assert _stalled(ready) is None
+    assert await visitor.times(ImageBuilt, uid) == {"1": 1}
+
+
+async def test_what_stalls_is_built_at_once_by_a_new_attempt(house: House, visitor: Visitor, weights) -> None:
+    weights("piped")
+    pipe = house.models / "piped" / "pipe"
+    os.mkfifo(pipe)
+    uid = (await visitor.apply("piped")).metadata.uid
+    assert (await _stalls(visitor, "piped")).reason == "NotAFile"
+    pipe.unlink()
+    await visitor.apply("piped", attempt=1)
+    await visitor.reaches("piped", generation=2)
     assert await visitor.times(ImageBuilt, uid) == {"2": 1}
+    assert await visitor.jobs(uid) == []
 
 
 async def test_a_file_replaced_while_it_is_packed_fails_by_name_and_an_attempt_is_built(

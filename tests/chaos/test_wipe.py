@@ -35,6 +35,27 @@ async def _all_ready(visitor: Visitor, count: int) -> dict[str, ModelVersion]:
 
 
 @pytest.mark.timeout(180)
+async def test_streams_that_are_made_anew_under_a_running_watcher_are_told_everything_again(
+    house: House, visitor: Visitor, weights
+) -> None:
+    for name in ("before", "after"):
+        weights(name)
+    await visitor.apply("before")
+    before = await visitor.reaches("before", within=60)
+    for stream in streams.STREAMS:
+        assert (await visitor.bus.api(f"STREAM.DELETE.{stream.name}", {})).get("success")
+    visitor.heard.clear()
+    await house.provision()
+    await visitor.hears(ImageBuilt, before.metadata.uid, within=60)
+    assert [one for one in visitor.heard if isinstance(one.message, (ScanArtifact, PackLayer))] == []
+    await visitor.apply("after")
+    await visitor.reaches("after", within=60)
+    for name in ("before", "after"):
+        await visitor.delete(name)
+        await visitor.vanishes(name, within=60)
+
+
+@pytest.mark.timeout(180)
 async def test_of_a_hundred_ready_versions_none_is_built_again_when_the_bus_is_wiped_and_each_can_still_be_deleted(
     house: House, visitor: Visitor, weights
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,7 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
+from shale.cli.local.home import Home
 from shale.cli.local.server import any_port
+from shale.contracts.streams import OBJECTS
+from shale.runtime.bus.buckets import Bucket
+from shale.runtime.bus.connection import connected
 from shale.testkit.person import SHALE, Here, alive, ended, pids, tiny, wait_until
 
 pytestmark = pytest.mark.real_nats
@@ -149,6 +154,26 @@ def test_what_was_told_is_listed_in_its_order(here: Here) -> None:
     assert {"storage-ready", "scanned", "layers-planned", "layer-packed"} <= set(milestones)
     assert milestones.index("layers-planned") < milestones.index("layer-packed") < milestones.index("image-built")
     assert here.shale("events", "-n", "nobody").stdout == ""
+
+
+async def _damaged(here: Here, key: str) -> None:
+    """Write what no release of ours reads where an object would lie."""
+    state = Home(Path(here.environ["SHALE_HOME"])).state()
+    assert state is not None
+    async with connected(state.nats_url, "stranger", fatal=False) as bus:
+        assert await Bucket(bus, OBJECTS.name).create(key, b"damaged")
+
+
+def test_what_cannot_be_read_is_named_in_one_line_hides_nobody_and_can_be_deleted(here: Here) -> None:
+    here.built("readable")
+    asyncio.run(_damaged(here, "modelversion.team-a.damaged"))
+    listed = here.shale("get", "mv", "-n", "team-a")
+    assert (listed.returncode, "readable" in listed.stdout) == (0, True)
+    assert [line for line in listed.stderr.splitlines() if "team-a/damaged cannot be read" in line] != []
+    alone = here.shale("get", "mv/damaged", "-n", "team-a")
+    assert (alone.returncode, alone.stderr.count("\n"), "cannot be read" in alone.stderr) == (1, 1, True)
+    assert here.shale("delete", "mv/damaged", "-n", "team-a").stdout == "modelversion team-a/damaged deleted\n"
+    assert "cannot be read" not in here.shale("get", "mv", "-n", "team-a").stderr
 
 
 def test_a_watch_shows_each_change_until_its_time_is_over(here: Here) -> None:

@@ -222,3 +222,50 @@ async def test_a_watch_that_ends_leaves_no_consumer_behind(real_bucket):
         await fill(real_bucket, 0, 1)
         await soon(lambda: told)
     assert await consumers_of(real_bucket) == 0
+
+
+async def test_a_watch_of_a_bucket_that_was_made_anew_says_so_however_much_is_in_the_new_one(far):
+    await fill(far, 0, 3)
+
+    async def follow() -> None:
+        async with aclosing(far.watch("k", 0)) as watch:
+            async for entry in watch:
+                told.append(entry)  # noqa: PERF401 (others look at it meanwhile)
+
+    told: list[Entry] = []
+    following = asyncio.ensure_future(follow())
+    await soon(lambda: len(told) == 3)
+    await far.bus.api(f"STREAM.DELETE.KV_{NAME}", {})
+    await provision_bucket(far.bus, NAME)
+    await fill(far, 0, 20)
+    with pytest.raises(Transient, match="made anew"):
+        await asyncio.wait_for(following, 60)
+
+
+async def test_a_watch_from_a_revision_that_the_bucket_never_had_says_so(far):
+    await fill(far, 0, 3)
+    async with aclosing(far.watch("k", 4)) as watch:
+        with pytest.raises(Transient, match="made anew"):
+            await asyncio.wait_for(anext(watch), 60)
+
+
+async def test_a_list_misses_nothing_that_is_there_all_the_time_while_it_is_being_written_to(far):
+    await fill(far, 0, MANY)
+    writing = True
+
+    async def write() -> None:
+        while writing:
+            for number in range(0, MANY, 7):
+                entry = await far.get(f"k.{number}")
+                assert entry is not None
+                await far.update(f"k.{number}", VALUE, entry.revision)
+
+    writer = asyncio.ensure_future(write())
+    try:
+        for _ in range(10):
+            entries, revision = await far.list("k")
+            assert sorted({entry.key for entry in entries}) == sorted(keys(0, MANY))
+            assert revision >= MANY
+    finally:
+        writing = False
+        await writer

@@ -67,8 +67,22 @@ REPOS_NO = [
     "ä",
 ]
 REPOS_NO_EITHER = ["a\n", "", "x" * 256, "https://registry.example/a", "host:999999/a", "a___b", ":", "?"]
-TAGS_YES = ["", "v1", "V1", "_x", "0", "a.b-c_d", "x" * 118, "latest", "modelpack", "v1-modelpack2"]
-TAGS_NO = [".a", "-a", "a b", "a:b", "a/b", "ä", "x" * 119, "v1-modelpack", "-modelpack", "a\n", "a@b"]
+TAGS_YES = ["", "v1", "V1", "_x", "0", "a.b-c_d", "x" * 116, "latest", "modelpack", "v1-modelpack2"]
+TAGS_NO = [
+    ".a",
+    "-a",
+    "a b",
+    "a:b",
+    "a/b",
+    "ä",
+    "x" * 117,
+    "v1-modelpack",
+    "v1-linux-amd64",
+    "v1-linux-arm64",
+    "-modelpack",
+    "a\n",
+    "a@b",
+]
 PATHS_YES = ["/", "/models", "/models/..x", "/x../y", "/a.b", "/a/...", "/" + "x" * 1023, "/a b", "/ä", "//"]
 PATHS_NO = ["", "models", "./models", "../models", "/models/..", "/..", "/a/../b", "..", "/../", "x" * 1025, " /a"]
 NAMES_YES = ["a", "0", "a-b", "a0", "resnet-50", "x" * 63, "0a", "a--b", "model1", "z9"]

@@ -13,7 +13,7 @@ from shale.contracts.facts import StorageReady
 from shale.runtime.bus.census import JetCensus
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.jetplane import JetPlane
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.toys import ABOUT, ALL, declared
 
 pytestmark = pytest.mark.real_nats
 
@@ -46,7 +46,7 @@ async def test_other_facts_and_other_kinds_do_not_count(real_bus: Bus, real_plan
 async def test_what_was_forgotten_is_not_told(real_bus: Bus, real_plane: JetPlane):
     for number in (1, 2):
         await real_plane.say(declared(about(number)))
-    await real_plane.forget(about(1), None)
+    await real_plane.forget(about(1), ALL)
     assert await found(real_bus) == [about(2)]
 
 
@@ -62,8 +62,9 @@ async def test_thousands_are_told(real_bus: Bus, real_plane: JetPlane):
     assert len(await found(real_bus)) == 2000
 
 
-async def test_a_subject_that_is_none_of_ours_hides_nobody(real_bus: Bus, real_plane: JetPlane):
-    await real_bus.publish("shale.fact.modelversion.a.b.uid.not-a-number.declared", b"{}")
+@pytest.mark.parametrize("odd", ["uid.not-a-number", f"uid.{'9' * 300}", "uid!.1", "$uid.1"])
+async def test_a_subject_that_is_none_of_ours_hides_nobody(real_bus: Bus, real_plane: JetPlane, odd: str):
+    await real_bus.publish(f"shale.fact.modelversion.a.b.{odd}.declared", b"{}")
     await real_plane.say(declared(about(1)))
     assert await found(real_bus) == [about(1)]
 

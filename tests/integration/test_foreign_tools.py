@@ -48,7 +48,7 @@ def pack(registry, source):
     found = scan_source(source)
     assert isinstance(found, Listed)
     about = About("modelversion", "team", "mv-1", "uid", 1)
-    layers = plan.plan_layers(found.files, found.small, limits_of(REPO))
+    layers = plan.plan_layers(found.files, found.small, limits_of(""))
     assert isinstance(layers, tuple)
     jobs = [PackLayer(about, layer.part, URI, REPO, layer) for layer in layers]
     return [pack_layer(job, source, registry, list[int]().append) for job in jobs]

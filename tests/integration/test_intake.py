@@ -265,6 +265,31 @@ async def test_a_job_that_cannot_be_decoded_is_buried_and_told_as_refused(real_b
     assert len(await dead(real_bus)) == 1
 
 
+async def test_a_job_that_says_to_be_another_than_its_subject_is_refused_for_who_asked_on_that_subject(real_bus: Bus):
+    plane = JetPlane(real_bus, "test")
+    await plane.say(declared())
+    await real_bus.publish(subjects.of_job(job(1)), wrap(job(2), "test", 0))
+    async with listening(real_bus) as service:
+        await soon_asked(lambda: nothing_left(real_bus, JOBS))
+        assert not service.parts
+    level = await read(real_bus, FACTS, subjects.levels(ABOUT))
+    assert [one.fact.part for one in level.said if isinstance(one.fact, LayerRefused)] == ["1-a~1"]
+
+
+async def test_a_message_that_is_nested_too_deeply_is_buried_wherever_it_lies(real_bus: Bus):
+    plane = JetPlane(real_bus, "test")
+    await plane.say(declared())
+    deep = b"[" * 100_000 + b"]" * 100_000
+    odd = [subjects.of_fact(READY), subjects.of_job(job(1)), subjects.of_tick(CARD.name, about(7))]
+    for subject in odd:
+        await real_bus.publish(subject, deep)
+    async with listening(real_bus) as service:
+        for stream in (FACTS, JOBS, streams.TICKS.name):
+            await soon_asked(lambda stream=stream: nothing_left(real_bus, stream))
+        await soon(lambda: ABOUT in service.woken)
+    assert len(await dead(real_bus)) == len(odd)
+
+
 async def test_what_cannot_be_decoded_holds_up_nothing_behind_it(real_bus: Bus):
     for number in range(10):
         await real_bus.publish(subjects.of_fact(StorageReady(about(number), "u")), b"not json")

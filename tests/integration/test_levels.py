@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from shale.contracts import streams, subjects
+from shale.contracts.envelope import wrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt, LayerPacked, Progressed, StorageReady
 from shale.runtime.bus import levels
@@ -14,7 +15,7 @@ from shale.runtime.bus.connection import Bus, connected
 from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.levels import last_reading, read, read_fresh
 from shale.testkit.messages import messages
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.toys import ABOUT, ALL, declared
 
 pytestmark = pytest.mark.real_nats
 
@@ -54,7 +55,7 @@ async def test_nothing_under_the_filters_is_an_empty_level(real_bus: Bus):
 async def test_of_a_fact_that_was_purged_since_there_is_nothing(real_bus: Bus, real_plane: JetPlane):
     sequence = await real_plane.say(READY)
     assert await read_fresh(real_bus, FACTS, MINE, sequence) is not None
-    await real_plane.forget(ABOUT, None)
+    await real_plane.forget(ABOUT, ALL)
     assert await read_fresh(real_bus, FACTS, MINE, sequence) is None
 
 
@@ -66,6 +67,8 @@ async def test_a_fact_that_not_even_the_leader_has_counts_as_purged(real_bus: Bu
 async def test_what_cannot_be_decoded_is_skipped_and_hides_nothing_beside_it(real_bus: Bus, real_plane: JetPlane):
     await real_bus.publish(subjects.of_fact(declared()), b"not json")
     await real_bus.publish(f"{MINE[0][:-1]}newer-word", b'{"type":"dev.shale.modelversion.newer.v1"}')
+    await real_bus.publish(f"{MINE[0][:-1]}image-built", b"[" * 100_000 + b"]" * 100_000)
+    await real_bus.publish(f"{MINE[0][:-1]}refused.x", wrap(StorageReady(ABOUT, "of another word"), "x", 0))
     sequence = await real_plane.say(READY)
     level = await read_fresh(real_bus, FACTS, MINE, sequence)
     assert level is not None
@@ -93,6 +96,19 @@ async def test_filters_that_overlap_tell_each_fact_once(real_bus: Bus, real_plan
 
 async def test_a_reading_that_cannot_be_decoded_still_says_what_to_replace(real_bus: Bus):
     ack = await real_bus.publish(subjects.of_fact(PROGRESS), b"not json")
+    assert ack is not None
+    assert await last_reading(real_bus, streams.NOW.name, subjects.of_fact(PROGRESS)) == (None, ack.seq)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested too deeply"),
+        pytest.param(wrap(Progressed(ABOUT, "another", "Working"), "x", 0), id="of another part"),
+    ],
+)
+async def test_a_reading_that_is_not_what_its_subject_says_counts_for_nothing(sent, real_bus: Bus):
+    ack = await real_bus.publish(subjects.of_fact(PROGRESS), sent)
     assert ack is not None
     assert await last_reading(real_bus, streams.NOW.name, subjects.of_fact(PROGRESS)) == (None, ack.seq)
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from shale.contracts import streams, subjects
+from shale.contracts.envelope import wrap
 from shale.runtime.bus.connection import connected
 from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.installed import services
@@ -18,7 +21,7 @@ from shale.testkit.fixtures import provisioned
 from shale.testkit.nats import NatsServer, free_port
 from shale.testkit.processes import Process, service
 from shale.testkit.soon import soon, soon_asked
-from shale.testkit.toys import declared
+from shale.testkit.toys import ABOUT, declared
 
 pytestmark = pytest.mark.real_nats
 
@@ -90,11 +93,11 @@ async def becomes(port: int, path: str, status: int, within: float = 60) -> str:
     return await soon_asked(look, within)
 
 
-async def counts(port: int) -> bool:
-    """Whether the metrics say that something was settled."""
+async def counts(port: int, what: str = "settled", label: str = f'service="{NAME}"') -> bool:
+    """Whether the metrics say that something was settled, or whatever else."""
     status, metrics = await ask(port, "/metrics")
     assert status == 200
-    return any(line.startswith("shale_settled_total{") and f'service="{NAME}"' in line for line in metrics.splitlines())
+    return any(line.startswith(f"shale_{what}_total{{") and label in line for line in metrics.splitlines())
 
 
 async def provision(server: NatsServer) -> None:
@@ -124,6 +127,32 @@ async def test_a_service_is_live_and_ready_counts_and_ends_in_order(own_nats: Na
     assert await ended(process) == 0
     assert process.says("down")
     assert not_json(process) == []
+
+
+async def test_strange_messages_are_counted_and_end_no_process(own_nats: NatsServer, start: Start):
+    await provision(own_nats)
+    process = start(nats_url=own_nats.url)
+    port = await port_of(process)
+    deep = b"[" * 100_000 + b"]" * 100_000
+    strangers = [msgspec.structs.replace(ABOUT, uid=f"uid-{number}") for number in range(4)]
+    async with connected(own_nats.url, "test", fatal=False) as bus:
+        newer = wrap(declared(strangers[0]), "x", 0).replace(b"declared.v1", b"declared.v9")
+        await bus.publish(subjects.of_wish(strangers[0]), newer)
+        await bus.publish(subjects.of_wish(strangers[1]), deep)
+        await bus.publish(subjects.of_wish(strangers[2]), wrap(declared(), "x", 0))
+        await bus.publish(subjects.of_tick(NAME, strangers[3]), deep)
+        await bus.publish(f"shale.tick.{NAME}.a.b", b'{"uid": "a b"}')
+        await soon_asked(lambda: counts(port, "skipped", 'why="unknown type"'))
+        await soon_asked(lambda: counts(port, "skipped", 'why="undecodable"'))
+        await JetPlane(bus, "test").say(declared())
+        await soon_asked(lambda: counts(port))
+
+        async def buried() -> bool:
+            dead = await bus.api(f"STREAM.INFO.{streams.DEAD.name}", {})
+            return dead["state"]["messages"] == 4
+
+        await soon_asked(buried)
+    assert process.is_running
 
 
 async def test_a_service_ends_in_order_while_nats_is_gone_and_nobody_takes_its_traces(

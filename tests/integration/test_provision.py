@@ -38,7 +38,8 @@ async def config_of(bus: Bus, what: str) -> dict[str, Any]:
 @pytest.mark.parametrize("stream", streams.STREAMS, ids=lambda stream: stream.name)
 async def test_a_stream_is_what_the_contracts_say(stream: streams.Stream, real_bus: Bus):
     there = await config_of(real_bus, stream.name)
-    bound = stream.max_bytes if stream.max_bytes < 0 else min(stream.max_bytes, MOST)
+    assert stream.max_bytes > 0, "a stream without a bound fills the disk of all others"
+    bound = min(stream.max_bytes, MOST)
     assert {key: there.get(key) for key in ("retention", "discard", "max_bytes", "description")} == {
         "retention": stream.retention,
         "discard": stream.discard,
@@ -57,6 +58,7 @@ async def test_a_stream_is_what_the_contracts_say(stream: streams.Stream, real_b
 @pytest.mark.parametrize("bucket", streams.BUCKETS, ids=lambda bucket: bucket.name)
 async def test_a_bucket_is_what_the_contracts_say(bucket: streams.Bucket, real_bus: Bus):
     there = await config_of(real_bus, f"KV_{bucket.name}")
+    assert there["max_bytes"] == min(bucket.max_bytes, MOST) > 0
     assert there["subjects"] == [f"$KV.{bucket.name}.>"]
     assert (there["max_msgs_per_subject"], there["max_age"]) == (1, bucket.ttl * NS)
     assert there["allow_msg_ttl"] is True
@@ -94,9 +96,9 @@ async def test_what_was_said_and_who_read_how_far_outlive_a_second_time(real_bus
 
 async def test_a_limit_that_changed_is_applied_and_said(real_bus: Bus):
     await real_bus.publish("shale.dead.X.1", b"kept")
+    buckets = [f"KV_{bucket.name}" for bucket in streams.BUCKETS]
     assert await provision(real_bus, CARDS, most=MOST // 2) == [
-        "stream SHALE_HISTORY (changed)",
-        "stream SHALE_DEAD (changed)",
+        f"stream {name} (changed)" for name in (*buckets, *(stream.name for stream in streams.STREAMS))
     ]
     assert (await config_of(real_bus, "SHALE_DEAD"))["max_bytes"] == MOST // 2
     assert (await real_bus.api("STREAM.INFO.SHALE_DEAD", {}))["state"]["messages"] == 1

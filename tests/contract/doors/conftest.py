@@ -10,8 +10,10 @@ from shale.kube.cluster import ClusterResources
 from shale.kube.connection import connected
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Resources
+from shale.runtime.plane import Plane
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.kube import Cluster
+from shale.testkit.rigs import Real, Rig, Sim
 
 REAL = pytest.mark.real_nats
 
@@ -51,3 +53,14 @@ def make_bucket(request, make: str) -> Bucket:
         return request.getfixturevalue("real_bucket")
     except pytest.FixtureLookupError:
         pytest.skip("no fixture real_bucket: the real bucket is not built yet")
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real_nats)])
+def rig(request) -> Rig:
+    """A bus of each make, on which nothing was said."""
+    return Sim() if request.param == "simulated" else Real(request.getfixturevalue("real_bus"))
+
+
+@pytest.fixture
+def plane(rig) -> Plane:
+    return rig.plane

@@ -5,37 +5,36 @@ import asyncio
 import msgspec
 import pytest
 
-from shale.contracts import streams, subjects
+from shale.contracts import streams
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.envelope import unwrap
-from shale.contracts.facts import Gone, Held, ImageBuilt, LayerPacked, Progressed, Released
+from shale.contracts.facts import (
+    Gone,
+    Held,
+    ImageBuilt,
+    LayerPacked,
+    LayerRefused,
+    Progressed,
+    Released,
+    Scanned,
+    ScanRefused,
+)
 from shale.contracts.jobs import PackLayer
 from shale.runtime.plane import Mark, Plane
 from shale.runtime.service import Card
 from shale.runtime.told import Told
-from shale.testkit.rigs import CARD, Real, Rig, Sim, Taken
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.rigs import CARD, Rig, Taken
+from shale.testkit.toys import ABOUT, ALL, declared
 
 SOON = 60.0
 LAYER = Layer("0-abcdef~1", "w.safetensors", 1)
 WHOLE = ABOUT.whole()
 
 
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real_nats)])
-def rig(request) -> Rig:
-    """A bus of each make, on which nothing was said."""
-    return Sim() if request.param == "simulated" else Real(request.getfixturevalue("real_bus"))
-
-
 @pytest.fixture
 def bus_cards() -> tuple[Card, ...]:
     return (CARD,)
-
-
-@pytest.fixture
-def plane(rig) -> Plane:
-    return rig.plane
 
 
 def layer_packed(part: str = LAYER.part, digest: str = "sha256:a", about: About = ABOUT) -> LayerPacked:
@@ -77,6 +76,44 @@ async def test_of_two_who_say_one_fact_exactly_one_tells_it_and_its_word_stands(
 async def test_what_was_told_is_not_told_again_by_the_same_one(plane):
     assert await plane.say(layer_packed()) > 0
     assert await plane.say(layer_packed()) == 0
+
+
+@pytest.mark.parametrize(
+    ("done", "refused"),
+    [
+        pytest.param(
+            lambda about: layer_packed(about=about),
+            lambda about: LayerRefused(about, LAYER.part, "WorkerLost", "three died of it"),
+            id="a layer",
+        ),
+        pytest.param(
+            lambda about: Scanned(about, "all~1", (), ()),
+            lambda about: ScanRefused(about, "all~1", "WorkerLost", "three died of it"),
+            id="a scan",
+        ),
+    ],
+)
+async def test_of_a_jobs_two_ends_exactly_one_is_told_whoever_comes_first(rig, done, refused):
+    for contest in range(20):
+        about = msgspec.structs.replace(ABOUT, uid=f"uid-{contest}")
+        ends = (done(about), refused(about))
+        first, second = ends if contest % 2 else ends[::-1]
+        sequences = await asyncio.gather(rig.plane.say(first), rig.other.say(second))
+        assert sorted(bool(sequence) for sequence in sequences) == [False, True]
+        assert len((await told(rig.plane, about)).said) == 1
+
+
+async def test_a_worker_that_slept_cannot_tell_the_other_end_of_its_job(plane):
+    assert await plane.say(layer_packed()) > 0
+    assert await plane.say(LayerRefused(ABOUT, LAYER.part, "WorkerLost", "three died of it")) == 0
+    assert await plane.say(layer_packed(digest="sha256:b")) == 0
+    [said] = (await told(plane)).said
+    assert said.fact == layer_packed()
+
+
+async def test_the_end_of_one_part_is_no_end_of_another(plane):
+    assert await plane.say(layer_packed("0-a~1")) > 0
+    assert await plane.say(LayerRefused(ABOUT, "0-a~2", "SourceChanged", "it changed")) > 0
 
 
 async def test_sequences_rise_over_all_facts(plane):
@@ -131,7 +168,7 @@ async def test_a_level_is_never_older_than_the_sequence_that_is_named(rig):
 
 async def test_of_a_sequence_that_was_purged_nothing_is_told(plane):
     sequence = await plane.say(layer_packed())
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.told(ABOUT, sequence, asked=False, readings=False) is None
 
 
@@ -162,7 +199,7 @@ async def test_what_is_gone_cannot_be_held(plane):
 async def test_what_is_gone_cannot_be_held_after_its_facts_are_purged_either(plane):
     await plane.say(declared())
     await plane.say(Gone(ABOUT))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.hold(Held(WHOLE, "waiter")) is None
     assert [type(said.fact) for said in (await told(plane)).said] == [Gone]
 
@@ -268,9 +305,29 @@ async def test_of_work_that_never_spoke_there_is_no_reading(plane):
 
 async def test_the_last_reading_comes_back_with_the_revision_to_replace(plane):
     revision = await plane.report(working(), 0) or 0
-    assert await plane.last(ABOUT, "waiter") == Mark(working(), revision)
+    assert msgspec.structs.replace(await plane.last(ABOUT, "waiter"), age=0) == Mark(working(), revision)
     second = await plane.report(working(5), revision) or 0
-    assert await plane.last(ABOUT, "waiter") == Mark(working(5), second)
+    assert msgspec.structs.replace(await plane.last(ABOUT, "waiter"), age=0) == Mark(working(5), second)
+
+
+async def test_of_a_working_its_age_is_told_and_a_word_that_is_repeated_is_young_again(rig):
+    revision = await rig.plane.report(working(), 0) or 0
+    await rig.passes(1.2)
+    old = await rig.other.last(ABOUT, "waiter")
+    assert 1.2 <= old.age < SOON
+    await rig.plane.report(working(), revision)
+    assert (await rig.other.last(ABOUT, "waiter")).age < old.age
+
+
+async def test_the_age_of_a_working_is_by_the_servers_clock(rig):
+    await rig.plane.report(working(), 0)
+    rig.other.now = lambda: 0.0
+    assert (await rig.other.last(ABOUT, "waiter")).age < SOON
+
+
+async def test_of_any_other_word_no_age_is_asked(plane):
+    await plane.report(Progressed(ABOUT, "waiter", "Waiting"), 0)
+    assert (await plane.last(ABOUT, "waiter")).age == 0
 
 
 async def test_a_reading_is_replaced_only_by_who_knows_the_last_one(rig):
@@ -301,7 +358,7 @@ async def test_forgetting_a_uid_leaves_only_that_it_is_gone(plane):
     await plane.ask(job())
     await plane.report(working(), 0)
     await plane.say(Gone(ABOUT))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     level = await told(plane, asked=True, readings=True)
     assert [type(said.fact) for said in level.said] == [Gone]
     assert (level.asked, level.readings) == (frozenset(), ())
@@ -313,7 +370,7 @@ async def test_forgetting_older_generations_keeps_the_newer_and_what_is_of_the_w
         await plane.say(declared(ABOUT.at(generation)))
         await plane.ask(job(about=ABOUT.at(generation)))
         await plane.report(msgspec.structs.replace(working(), about=ABOUT.at(generation)), 0)
-    await plane.forget(ABOUT, 3)
+    await plane.forget(ABOUT, ALL, before=3)
     assert [said.fact for said in (await told(plane, asked=True)).said] == [
         Held(WHOLE, "waiter"),
         declared(ABOUT.at(3)),
@@ -322,69 +379,52 @@ async def test_forgetting_older_generations_keeps_the_newer_and_what_is_of_the_w
     assert [(len(level.asked), len(level.readings)) for level in kept] == [(0, 0), (0, 0), (1, 1)]
 
 
+async def test_forgetting_older_generations_keeps_the_one_that_is_named(plane):
+    for generation in (1, 2, 3, 4):
+        await plane.say(declared(ABOUT.at(generation)))
+        await plane.say(layer_packed(about=ABOUT.at(generation)))
+    await plane.forget(ABOUT, ALL, before=4, keep=2)
+    assert [said.fact for said in (await told(plane, ABOUT.at(4))).said] == [
+        declared(ABOUT.at(2)),
+        declared(ABOUT.at(4)),
+        layer_packed(about=ABOUT.at(4)),
+    ]
+    kept = [len((await told(plane, ABOUT.at(generation))).all(LayerPacked)) for generation in (1, 2, 3, 4)]
+    assert kept == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("before", [None, 3], ids=["of a whole uid", "of older generations"])
+async def test_a_fact_that_is_told_between_reading_and_forgetting_stays(plane, before):
+    await plane.say(declared())
+    await plane.say(layer_packed())
+    read = await told(plane)
+    late = ImageBuilt(ABOUT, "image", "sha256:i", "sha256:m", ())
+    await plane.say(late)
+    await plane.forget(ABOUT, read.up_to, before=before)
+    assert [said.fact for said in (await told(plane)).said] == [late]
+
+
+async def test_a_level_says_up_to_where_the_stream_was_read(plane):
+    sequence = await plane.say(declared())
+    other = await plane.say(declared(msgspec.structs.replace(ABOUT, uid="uid-2")))
+    assert sequence < other <= (await told(plane)).up_to
+
+
+async def test_forgetting_up_to_nothing_forgets_nothing(plane):
+    await plane.say(declared())
+    await plane.forget(ABOUT, 0)
+    assert len((await told(plane)).said) == 1
+
+
 async def test_forgetting_one_uid_leaves_another_alone(plane):
     other = msgspec.structs.replace(ABOUT, uid="uid-2")
     await plane.say(declared())
     await plane.say(declared(other))
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert len((await told(plane, other)).said) == 1
 
 
 async def test_what_was_forgotten_can_be_told_anew(plane):
     first = await plane.say(declared())
-    await plane.forget(ABOUT, None)
+    await plane.forget(ABOUT, ALL)
     assert await plane.say(declared()) > first
-
-
-# --- ticks ----------------------------------------------------------------------------------------------------------
-
-
-async def rings(rig: Rig, within: float) -> About | None:
-    taken = await rig.take(streams.TICKS.name, within)
-    if taken is None:
-        return None
-    data, ack = taken
-    await ack()
-    return msgspec.json.decode(data, type=About)
-
-
-async def test_a_tick_wakes_its_service_for_its_object(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
-    assert await rings(rig, SOON) == ABOUT
-
-
-async def test_a_tick_does_not_wake_before_its_time(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 60)
-    assert await rings(rig, 0.5) is None
-
-
-async def test_arming_again_for_a_nearer_time_wakes_at_the_nearer_and_once(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 60)
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
-    assert await rings(rig, SOON) == ABOUT
-    assert await rings(rig, 0.5) is None
-
-
-async def test_arming_again_for_a_later_time_wakes_at_the_later(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
-    await rig.other.arm("waiter", ABOUT, rig.plane.now() + 60)
-    assert await rings(rig, 2.5) is None
-
-
-async def test_a_tick_that_another_process_put_off_is_armed_anew_when_it_is_needed_sooner(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 2)
-    await rig.other.arm("waiter", ABOUT, rig.plane.now() + 60)
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 2)
-    assert await rings(rig, SOON) == ABOUT
-
-
-async def test_ticks_of_two_generations_are_two(rig):
-    await rig.plane.arm("waiter", ABOUT, rig.plane.now() + 1)
-    await rig.plane.arm("waiter", ABOUT.at(2), rig.plane.now() + 1)
-    woken = [await rings(rig, SOON), await rings(rig, SOON)]
-    assert {about.generation for about in woken if about} == {1, 2}
-
-
-def test_a_tick_at_its_time_is_not_under_what_holds_it_until_then():
-    tick = subjects.of_tick("waiter", ABOUT)
-    assert subjects.armed(tick) != tick

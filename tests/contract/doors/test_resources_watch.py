@@ -32,6 +32,41 @@ async def test_a_list_holds_nothing_that_is_gone(resources, ns):
     assert names(await resources.list(VERSION, ns)) == []
 
 
+async def test_a_list_misses_nothing_that_is_there_all_the_time_while_it_is_written_to(resources, ns):
+    made = {(await applied(resources, version(ns, f"mv-{number}"))).metadata.name for number in range(12)}
+    writing = True
+
+    async def write() -> int:
+        written = 0
+        while writing:
+            written += 1
+            for name in sorted(made):
+                await applied(resources, version(ns, name, annotations={"written": str(written)}))
+        return written
+
+    writer = asyncio.ensure_future(write())
+    for _ in range(10):
+        assert set(names(await resources.list(VERSION, ns))) == made
+    writing = False
+    assert await writer > 0
+
+
+async def test_after_a_list_that_was_written_to_meanwhile_a_watch_ends_up_where_the_objects_are(resources, ns):
+    made = [await applied(resources, version(ns, f"mv-{number}")) for number in range(6)]
+
+    async def write() -> None:
+        for obj in made:
+            await applied(resources, version(ns, obj.metadata.name, spec={"attempt": 1}))
+
+    listing, _ = await asyncio.gather(resources.list(VERSION, ns), write())
+    stand = {obj.metadata.name: obj for obj in listing.items}
+    wanted = {obj.metadata.name: obj for obj in (await resources.list(VERSION, ns)).items}
+    async with aclosing(following(resources, ns, listing.resource_version)) as watch:
+        while stand != wanted:
+            (change,) = await take(watch, 1)
+            stand[change.object.metadata.name] = change.object
+
+
 async def following(resources: Resources, ns: str, start: str | None = None) -> AsyncGenerator[Changed | Deleted]:
     """The changes of one namespace: others write to a shared cluster too."""
     begin = start or (await resources.list(VERSION)).resource_version

@@ -7,10 +7,10 @@ import pytest
 
 from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
-from shale.sources.reader import wire
+from shale.sources.reader import body, wire
 from shale.sources.reader.source import Reader, Readers, open_reader
 from shale.sources.reader.wire import Address
-from shale.sources.source import BLOCK, Scan, SourceChangedError, Unscannable
+from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable
 
 KEY = bytes(32)
 
@@ -97,7 +97,7 @@ def test_what_gets_nowhere_is_given_up_until_later(played):
         pytest.param(said("404 No", b'{"message":"what?"}'), Transient, "answers 404: what", id="lost"),
         pytest.param(said("200 OK", b"123456"), Transient, "promises 6 bytes", id="more than was listed"),
         pytest.param(said("412 No", b'{"message":"x is gone"}'), SourceChangedError, "x is gone", id="changed"),
-        pytest.param(said("422 No", b'{"message":"no folder"}'), SourceChangedError, "no folder", id="folder gone"),
+        pytest.param(said("422 No", b'{"message":"no folder"}'), UnreadableError, "no folder", id="folder gone"),
         pytest.param(b"", Transient, "cannot be reached", id="nothing"),
         pytest.param(b"SSH-2.0\r\n\r\n", Transient, "cannot be reached", id="something else"),
     ],
@@ -119,6 +119,29 @@ def test_a_listing_without_end_is_cut(played, monkeypatch):
     refused = played(said("200 OK", b" " * 2000)).source.scan()
     assert isinstance(refused, Unscannable)
     assert refused.reason == "TooManyFiles"
+
+
+def test_a_listing_that_takes_its_time_gives_signs_of_life_and_may_be_stopped(running, mount, monkeypatch):
+    monkeypatch.setattr(body, "EVERY", 0)
+    for number in range(100):
+        (mount / f"{number:03}").touch()
+    heard = []
+    scan = running.source().scan(alive=lambda: heard.append(1))
+    assert isinstance(scan, Scan)
+    assert len(scan.entries) == 100
+    assert len(heard) > 1
+
+    def stop():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        running.source().scan(alive=stop)
+
+
+def test_a_listing_that_cannot_be_had_just_now_is_asked_for_again(played):
+    answer = said("200 OK", b' {"trouble":{"message":"stale","reason":""}}')
+    with pytest.raises(Transient, match="stale"):
+        played(answer).source.scan()
 
 
 def test_a_reader_that_is_not_there_is_waited_for():

@@ -2,18 +2,19 @@
 
 import pytest
 
-from shale.builder_sync.decide import Seen, decide
-from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.decide import A_DAY, Seen, decide
+from shale.builder_sync.results import AT_A_REGISTRY, AT_A_SOURCE, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import File, Layer, PackedLayer, Small
 from shale.contracts.facts import LayerPacked, Scanned
 from shale.contracts.jobs import PackLayer, ScanArtifact
-from shale.runtime.decision import Do, Done, Refuse
+from shale.runtime.decision import Do, Done, Refuse, Wait
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 SCAN = ScanArtifact(ABOUT, "all~1", "file:///models/resnet")
 PACK = PackLayer(ABOUT, "0-abc~2", "file:///models/resnet", "registry.example/m", Layer("0-abc", "small", 9))
 FILES, SMALL = (File("model.safetensors", 2**24),), (Small("config.json", "config.json", 1, 9, "sha256:00"),)
+NOW = 1_800_000_000.0
 BLOB = PackedLayer("small", "small", "sha256:11", 2048, reused=True)
 
 TABLE = {
@@ -24,21 +25,37 @@ TABLE = {
         Seen(Listed(FILES, SMALL)),
         Done((Scanned(ABOUT, "all~1", FILES, SMALL),)),
     ),
-    "says that nothing was listed": (SCAN, Seen(Listed((), ())), Done((Scanned(ABOUT, "all~1", (), ()),))),
+    "waits for what fills an empty source, and looks again": (
+        SCAN,
+        Seen(Listed((), ()), NOW),
+        Wait(
+            "EmptySource",
+            "file:///models/resnet holds no files that include and exclude let through: "
+            "put the weights there, or make a version with other globs",
+            until=NOW + A_DAY,
+            again_in=AT_A_SOURCE,
+            stalled=True,
+        ),
+    ),
     "says which blob a layer became, under the try that was asked": (
         PACK,
         Seen(BLOB),
         Done((LayerPacked(ABOUT, "0-abc~2", BLOB),)),
     ),
-    "refuses a source that cannot be listed": (
+    "waits for who mends a source that cannot be listed, and looks again": (
         SCAN,
-        Seen(Refusal("Unreadable", "a socket")),
-        Refuse("Unreadable", "a socket"),
+        Seen(Stall("Unreadable", "a socket"), NOW),
+        Wait("Unreadable", "a socket", until=NOW + A_DAY, again_in=AT_A_SOURCE, stalled=True),
     ),
-    "refuses a layer that changed": (
+    "waits for who lets it into the registry, and looks again": (
+        PACK,
+        Seen(Stall("SecretNotFound", "create it", AT_A_REGISTRY), NOW),
+        Wait("SecretNotFound", "create it", until=NOW + A_DAY, again_in=AT_A_REGISTRY, stalled=True),
+    ),
+    "refuses a layer that is not what was listed, and names the cure": (
         PACK,
         Seen(Refusal("SourceChanged", "config.json")),
-        Refuse("SourceChanged", "config.json"),
+        Refuse("SourceChanged", "config.json: shale retry modelversion/mv-1 -n team-a"),
     ),
 }
 

@@ -1,12 +1,15 @@
+import errno
 import os
 import tracemalloc
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from shale.builder_sync.pack import Listed, Refusal, pack_layer, scan_source
+from shale.builder_sync.pack import pack_layer, scan_source
+from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
@@ -16,7 +19,8 @@ from shale.oci.layout import Layout
 from shale.oci.limits import limits_of
 from shale.oci.small import LARGE
 from shale.oci.unpack import Unpacked, unpack
-from shale.sources import roots
+from shale.runtime.beat import Stopped
+from shale.sources import beneath, roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Unscannable
 
@@ -48,7 +52,7 @@ class World:
         """Return the jobs that image-builder would ask for."""
         listed = scan_source(self.source, include, exclude)
         assert isinstance(listed, Listed)
-        layers = plan.plan_layers(listed.files, listed.small, limits_of(REPO))
+        layers = plan.plan_layers(listed.files, listed.small, limits_of(""))
         assert isinstance(layers, tuple)
         about = About("modelversion", "team", "mv-1", "uid", 1)
         return [PackLayer(about, layer.part, URI, REPO, layer, include, exclude) for layer in layers]
@@ -215,13 +219,42 @@ def test_two_readings_that_do_not_agree_are_refused(world):
     assert world.files() == []
 
 
-def test_a_source_that_is_gone_is_refused(world):
-    small, _ = world.jobs()
+def test_a_source_that_is_gone_is_waited_for(world):
+    small, weights = world.jobs()
     world.folder.rename(world.folder.with_name("elsewhere"))
     refused = scan_source(world.source)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, Stall)
     assert refused.reason == "SourceNotFound"
-    assert world.pack(small).reason == "SourceNotFound"
+    for job in (small, weights):
+        assert world.pack(job) == refused
+
+
+def test_a_file_that_may_not_be_read_is_waited_for(world, monkeypatch):
+    """Root may read all: the kernel's answer is played."""
+
+    def deny(*_):
+        raise PermissionError(errno.EACCES, "said the kernel")
+
+    job = world.jobs()[1]
+    monkeypatch.setattr(beneath, "open_beneath", deny)
+    monkeypatch.setattr(beneath, "opened", lambda *_: nullcontext(0))
+    assert world.pack(job) == Stall(
+        "Unreadable", f"'model.safetensors' in {URI} may not be read: give the packer that right"
+    )
+    assert world.files() == []
+
+
+def test_a_listing_that_nobody_wants_any_more_ends(world):
+    met = []
+
+    def alive():
+        met.append(1)
+        if len(met) == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        scan_source(world.source, alive=alive)
+    assert len(met) == 3
 
 
 def test_a_registry_that_fails_for_now_passes(world):

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shale.builder_sync.decide import Seen
-from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.results import Listed, Stall
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
@@ -18,6 +18,7 @@ from shale.runtime.decision import Do, Done
 from shale.runtime.service import Woken
 from shale.runtime.told import Told
 from shale.sources import roots
+from shale.testkit.opened import Opened
 
 REPO, URI = "registry.example/models/resnet", "file:///models/resnet"
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
@@ -36,7 +37,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def worker(tmp_path, folder):
-    return BuilderSync(roots.parse(f"/models={folder.parent}"), Layout(tmp_path / "registry"))
+    return BuilderSync(roots.parse(f"/models={folder.parent}"), Opened(Layout(tmp_path / "registry")))
 
 
 async def test_from_a_job_to_its_milestone(worker):
@@ -44,14 +45,14 @@ async def test_from_a_job_to_its_milestone(worker):
     assert worker.decide(SCAN, seen) == Do(SCAN)
     seen = await worker.perform(SCAN, seen, Beat())
     assert isinstance(seen.result, Listed)
-    layers = plan.plan_layers(seen.result.files, seen.result.small, limits_of(REPO))
+    layers = plan.plan_layers(seen.result.files, seen.result.small, limits_of(""))
     assert isinstance(layers, tuple)
     job = msgspec.structs.replace(PACK, layer=layers[0])
     beat = Beat()
     packed = await worker.perform(job, Seen(), beat)
     assert isinstance(packed.result, PackedLayer)
     assert worker.decide(job, packed) == Done((LayerPacked(ABOUT, job.part, packed.result),))
-    assert worker.registry.has(REPO, packed.result.digest) == packed.result.size
+    assert worker.registries.registry.has(REPO, packed.result.digest) == packed.result.size
     assert beat.bytes_done == layers[0].size
 
 
@@ -59,7 +60,7 @@ async def test_from_a_job_to_its_milestone(worker):
 @pytest.mark.parametrize("uri", ["file:///elsewhere", "gopher://models"], ids=["outside of all roots", "unknown"])
 async def test_a_source_that_cannot_be_opened_is_refused(worker, job, uri):
     seen = await worker.perform(msgspec.structs.replace(job, uri=uri), Seen(), Beat())
-    assert isinstance(seen.result, Refusal)
+    assert isinstance(seen.result, Stall)
     assert uri.rpartition("/")[2] in seen.result.message
 
 

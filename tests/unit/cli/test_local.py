@@ -120,12 +120,14 @@ def test_a_port_that_is_free_is_taken_as_it_was_asked_for():
 
 def test_the_server_listens_on_the_loopback_and_stores_in_the_home(tmp_path):
     home = Home(tmp_path)
-    command = server.program(home, 4222).command
+    command = server.program(home, 4222, 8222).command
     assert command[1:] == (
         "--addr",
         "127.0.0.1",
         "--port",
         "4222",
+        "--http_port",
+        "8222",
         "--jetstream",
         "--store_dir",
         str(tmp_path / "jetstream"),

@@ -6,16 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from shale.contracts.envelope import MAX_BYTES, id_of, trace_of, type_of, unwrap, wrap
-from shale.contracts.facts import Declared, Gone, Progressed, Refused, StorageReady
-from shale.contracts.jobs import PackLayer
-from shale.contracts.subjects import word
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.envelope import MAX_BYTES, id_of, trace_of, type_of, unwrap, unwrap_from, wrap
+from shale.contracts.facts import Declared, Gone, LayerPacked, Progressed, Refused, StorageReady
+from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.resources import ModelVersionStatus
+from shale.contracts.subjects import of_fact, of_gone, of_job, word
 from shale.testkit.messages import messages
-from shale.testkit.toys import ABOUT
+from shale.testkit.toys import ABOUT, declared
 
 EVERY = messages()
 NOW = 1_800_000_000.123
 READY = EVERY[StorageReady]
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 def travelled(message, seq: int = 0) -> dict[str, Any]:
@@ -125,6 +128,89 @@ def test_an_unknown_type_is_no_error_and_no_message(type_):
 def test_what_cannot_be_decoded_is_a_value_error(sent):
     with pytest.raises(ValueError):  # noqa: PT011 (that it is one is the contract, its text is msgspec's)
         unwrap(sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(changed(READY, data={"x": 0}).replace(b'"x": 0', b'"x": ' + DEEP), id="data of a known type"),
+        pytest.param(changed(READY, beside=0).replace(b'"beside": 0', b'"beside": ' + DEEP), id="a field beside"),
+        pytest.param(DEEP, id="nothing else"),
+    ],
+)
+def test_what_is_nested_too_deeply_is_a_value_error(sent):
+    with pytest.raises(ValueError, match=r"nested too deeply|Expected `object`"):
+        unwrap(sent)
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=word)
+def test_every_message_is_taken_from_its_own_subject(kind):
+    message = EVERY[kind]
+    subject = of_job(message) if isinstance(message, (PackLayer, ScanArtifact)) else of_fact(message)
+    assert unwrap_from(subject, wrap(message, "builder", NOW))[1] == message
+
+
+def about(**fields):
+    return msgspec.structs.replace(ABOUT, **fields)
+
+
+OTHER_KIND = wrap(Gone(about(kind="model")), "x", NOW)
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent"),
+    [
+        pytest.param(of_fact(READY), wrap(StorageReady(about(uid="uid-2"), "u"), "x", NOW), id="of another uid"),
+        pytest.param(of_fact(READY), wrap(StorageReady(ABOUT.at(2), "u"), "x", NOW), id="of another generation"),
+        pytest.param(of_fact(READY), wrap(EVERY[Refused], "x", NOW), id="another word"),
+        pytest.param(of_fact(READY), wrap(EVERY[PackLayer], "x", NOW), id="a job on a fact's subject"),
+        pytest.param(of_job(EVERY[PackLayer]), wrap(READY, "x", NOW), id="a fact on a job's subject"),
+        pytest.param(
+            of_fact(READY), changed(READY, type="dev.shale.model.storage-ready.v1"), id="a type of another kind"
+        ),
+        pytest.param(of_fact(declared()), changed(declared(), type="dev.shale.model.declared.v1"), id="another's spec"),
+        pytest.param(of_gone(ABOUT.uid), OTHER_KIND.replace(b'"mv-1"', b'"*"'), id="an end of a name that is a filter"),
+        pytest.param(of_gone(ABOUT.uid), OTHER_KIND.replace(b'"mv-1"', b'"a b"'), id="an end of a name that is none"),
+        pytest.param(
+            of_gone(ABOUT.uid),
+            OTHER_KIND.replace(b'"generation":1', b'"generation":-1'),
+            id="an end of a generation that cannot be",
+        ),
+        pytest.param(
+            of_job(EVERY[PackLayer]),
+            wrap(EVERY[PackLayer], "x", NOW).replace(b'"kind":"modelversion"', b'"kind":"model.>"'),
+            id="a job for a kind that is a filter",
+        ),
+        pytest.param("", wrap(READY, "x", NOW), id="no subject at all"),
+    ],
+)
+def test_what_disagrees_with_its_subject_or_can_have_none_is_a_value_error(subject, sent):
+    assert unwrap(sent)[1] is not None or b"model.declared" in sent, "it must be wrong for nothing else"
+    with pytest.raises(ValueError):  # noqa: PT011 (each has its own words)
+        unwrap_from(subject, sent)
+
+
+def test_of_an_unknown_type_the_subject_is_not_looked_at():
+    assert unwrap_from("anything", changed(READY, type="dev.shale.modelversion.newer.v1"))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (LayerPacked, (b'"weight"', b'"tile"')),
+        (Progressed, (b'"Working"', b'"Dreaming"')),
+    ],
+)
+def test_a_word_of_the_future_in_an_open_set_is_no_error(kind, change):
+    assert unwrap(wrap(EVERY[kind], "x", NOW).replace(*change))[1] is not None
+
+
+def test_a_wish_and_a_status_of_the_future_with_words_that_are_not_known_here_are_no_error():
+    status = ModelVersionStatus(phase="Signing", layers=(PackedLayer("w", "tile", "sha256:a", 1),))
+    wish = msgspec.structs.replace(declared(), known=status)
+    later = msgspec.structs.replace(wish.spec, layout="tiles", deletion_policy="Archive")
+    wish = msgspec.structs.replace(wish, spec=later)
+    assert unwrap_from(of_fact(wish), wrap(wish, "x", NOW))[1] == wish
 
 
 def test_fields_of_the_future_are_ignored_in_the_envelope_and_in_the_data():

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shale.contracts.facts import LayerPacked
+from shale.contracts.openset import words
 from shale.contracts.resources import KINDS
 from shale.contracts.resources.meta import Condition, Metadata, Rule
 from shale.contracts.schema import Schema, message, structural
@@ -32,6 +33,7 @@ class Everything(msgspec.Struct, rename="camel"):
     inner: Inner | None = None
     word: Literal["b", "a"] = "a"
     phase: Literal["x", "y", ""] = ""
+    open: Annotated[str, words("z", "a")] = "a"
     names: Annotated[tuple[str, ...], msgspec.Meta(max_length=3)] = ()
     config: Annotated[dict[str, Annotated[str, msgspec.Meta(max_length=5)]], msgspec.Meta(max_length=2)] = {}
     conditions: tuple[Condition, ...] = ()
@@ -52,6 +54,7 @@ PRINTED = [
     ("on", {"type": "boolean"}),
     ("word", {"type": "string", "enum": ["a", "b"]}),
     ("phase", {"type": "string", "enum": ["", "x", "y"]}),
+    ("open", {"type": "string", "enum": ["a", "z"]}),
     ("metadata", {"type": "object"}),
     ("names", {"type": "array", "items": {"type": "string"}, "maxItems": 3, "x-kubernetes-list-type": "atomic"}),
     (

@@ -126,6 +126,9 @@ def test_an_object_of_the_longest_name_can_be_wanted(kind):
     [
         "shale.fact.modelversion.ns.n.u.1",
         "shale.fact.modelversion.ns.n.u.x.declared",
+        "shale.fact.modelversion.ns.n.u.01.declared",
+        "shale.fact.modelversion.ns.n.u.\u0661.declared",
+        f"shale.fact.modelversion.ns.n.u.{'9' * 5000}.declared",
         "shale.job.pack-layer.ns.u.1.p",
         "shale.gone.u",
         "other.fact.modelversion.ns.n.u.1.declared",
@@ -135,6 +138,15 @@ def test_an_object_of_the_longest_name_can_be_wanted(kind):
 def test_what_is_not_the_subject_of_a_fact_is_told_so(subject):
     with pytest.raises(SubjectError, match="is not the subject of a fact"):
         subjects.place(subject)
+
+
+@pytest.mark.parametrize("odd", ["u!", "u/1", "ä", "$u"])
+@pytest.mark.parametrize("at", [2, 3, 4, 5], ids=["kind", "namespace", "name", "uid"])
+def test_a_subject_with_a_token_that_we_never_make_is_told_so(odd, at):
+    tokens = ["shale", "fact", "modelversion", "ns", "n", "u", "1", "declared"]
+    tokens[at] = odd
+    with pytest.raises(SubjectError, match="is no token of ours"):
+        subjects.place(".".join(tokens))
 
 
 @pytest.mark.parametrize("subject", ["shale.job.pack-layer.ns.u.1", "shale.fact.a.b.c.d.1.e", "shale.job.a.b.c.d.e.f"])

@@ -81,15 +81,16 @@ async def test_tags_and_repositories_are_apart(claims):
 
 async def test_what_will_be_written_is_noted_in_one_order(claims):
     await claims.take(REPO, "v1", OURS)
-    assert await claims.will_write(REPO, "v1", OURS, ("sha256:b", "sha256:a", "sha256:b"))
+    assert await claims.will_name(REPO, "v1", OURS, {"v1": "sha256:b"}, ("sha256:a", "sha256:b"))
     assert (await claims.find(REPO, "v1"))[0].wrote == ("sha256:a", "sha256:b")
+    assert (await claims.find(REPO, "v1"))[0].names == {"v1": "sha256:b"}
 
 
 async def test_the_same_again_writes_nothing(claims):
     await claims.take(REPO, "v1", OURS)
-    await claims.will_write(REPO, "v1", OURS, ("sha256:a",))
+    await claims.will_name(REPO, "v1", OURS, {"v1": "sha256:a"}, ())
     _, before = await claims.find(REPO, "v1")
-    assert await claims.will_write(REPO, "v1", OURS, ("sha256:a",))
+    assert await claims.will_name(REPO, "v1", OURS, {"v1": "sha256:a"}, ())
     assert (await claims.find(REPO, "v1"))[1] == before
 
 
@@ -97,13 +98,13 @@ async def test_the_same_again_writes_nothing(claims):
 async def test_nobody_writes_to_a_tag_that_is_not_his(claims, owner):
     if owner is not None:
         await claims.take(REPO, "v1", owner)
-    assert not await claims.will_write(REPO, "v1", OURS, ("sha256:a",))
+    assert not await claims.will_name(REPO, "v1", OURS, {"v1": "sha256:a"}, ())
 
 
 async def test_who_meets_another_process_of_his_own_tries_again():
     claims = Claims(Overtaken())
     await claims.take(REPO, "v1", OURS)
-    assert await claims.will_write(REPO, "v1", OURS, ("sha256:a",))
+    assert await claims.will_name(REPO, "v1", OURS, {"v1": "sha256:a"}, ())
 
 
 async def test_giving_up_frees_the_tag(claims):
@@ -129,7 +130,7 @@ async def test_giving_up_what_is_not_ours_frees_nothing(claims):
 @pytest.mark.parametrize(
     "write",
     [
-        lambda claims: claims.will_write(REPO, "v1", OURS, ("sha256:a",)),
+        lambda claims: claims.will_name(REPO, "v1", OURS, {"v1": "sha256:a"}, ()),
         lambda claims: claims.give_up(REPO, "v1", OURS.uid),
     ],
     ids=["noting", "giving up"],
@@ -158,6 +159,19 @@ async def test_a_claim_of_what_is_gone_is_free():
 
 async def test_an_older_generation_that_slept_does_not_move_the_tag_back(claims):
     await claims.take(REPO, "v1", OURS)
-    assert await claims.will_write(REPO, "v1", OURS.at(2), ("sha256:b",))
+    assert await claims.will_name(REPO, "v1", OURS.at(2), {"v1": "sha256:b"}, ())
     with pytest.raises(Transient, match="generation 2 of team-a/mv-1 moved"):
-        await claims.will_write(REPO, "v1", OURS.at(1), ("sha256:a",))
+        await claims.will_name(REPO, "v1", OURS.at(1), {"v1": "sha256:a"}, ())
+
+
+async def test_what_others_name_in_a_repository_is_known_and_our_own_is_not(claims):
+    for repo, tag, about, digest in [
+        (REPO, "v1", OURS, "sha256:a"),
+        (REPO, "v2", OTHER, "sha256:b"),
+        (f"{REPO}-2", "v1", OTHER, "sha256:c"),
+    ]:
+        await claims.take(repo, tag, about)
+        await claims.will_name(repo, tag, about, {tag: digest}, ())
+    assert await claims.others(REPO, OURS.uid) == {"sha256:b"}
+    await claims.give_up(REPO, "v2", OTHER.uid)
+    assert await claims.others(REPO, OURS.uid) == frozenset()

@@ -18,10 +18,11 @@ from shale.contracts.facts import (
 from shale.contracts.jobs import PackLayer, ScanArtifact
 from shale.contracts.resources import ModelVersionSpec, Registry
 from shale.contracts.resources.modelversion import LocalStorage, SecretRef, Storage
-from shale.image_builder.decide import A_DAY, ANOTHER_TAG, MAX_TRIES, WINDOW, decide
-from shale.image_builder.seen import Claimed, ClaimTag, Failed, PublishImage, Seen, Taken
+from shale.image_builder.decide import A_DAY, ANOTHER_TAG, LOOK_AGAIN, MAX_TRIES, WINDOW, decide
+from shale.image_builder.seen import CheckAccess, Claimed, ClaimTag, Failed, PublishImage, Reached, Seen, Taken
 from shale.oci.limits import limits_of
 from shale.oci.plan import plan_layers
+from shale.oci.refusal import NoAccess
 from shale.runtime.decision import Ask, Do, Done, DropJobs, Hold, Refuse, Say, Wait
 from shale.runtime.service import Woken
 
@@ -34,7 +35,7 @@ DRY = msgspec.structs.replace(SPEC, dry_run=True)
 
 FILES = tuple(File(f"model-{number}.safetensors", 16 * MiB + number) for number in range(9))
 SMALL = (Small("config.json", "vocab.txt", 2, 1000, "sha256:00"),)
-LAYERS = plan_layers(FILES, SMALL, limits_of(REPO))
+LAYERS = plan_layers(FILES, SMALL, limits_of("registry.example"))
 assert isinstance(LAYERS, tuple)
 PARTS = [layer.part for layer in LAYERS]
 LARGEST_FIRST = sorted(LAYERS, key=lambda layer: -layer.size)
@@ -48,7 +49,8 @@ IMAGE = ImageBuilt(ABOUT, f"{REPO}:{TAG}", "sha256:11", f"{REPO}:{TAG}-modelpack
 BORN = Seen(ABOUT, SPEC, NOW, held=True)
 WANTED = msgspec.structs.replace(BORN, wanted=True)
 PROVIDED = msgspec.structs.replace(WANTED, storage=STORAGE)
-CLAIMED = msgspec.structs.replace(PROVIDED, tag=Claimed(TAG))
+LET_IN = msgspec.structs.replace(PROVIDED, reached=Reached())
+CLAIMED = msgspec.structs.replace(LET_IN, tag=Claimed(TAG))
 SCANNED = msgspec.structs.replace(CLAIMED, scan=SCAN)
 PLANNED = msgspec.structs.replace(SCANNED, plan=PLAN)
 
@@ -74,6 +76,9 @@ def asked(layers):
 
 
 ALL = packed(PARTS)
+KEPT_OUT = NoAccess("SecretNotFound", "Secret team-a/push is not there: create it in the namespace team-a")
+STALLED = Wait(KEPT_OUT.reason, KEPT_OUT.message, until=NOW + A_DAY, again_in=LOOK_AGAIN, stalled=True)
+FREE_IT = "or free that tag, then shale retry modelversion/mv-1 -n team-a"
 WANTS_MODEL = Do(Say((Wanted(ABOUT, "model~resnet", "model", "resnet"),)))
 REFUSED = LayerRefused(ABOUT, f"{PARTS[1]}~1", "SourceChanged", "model-0 changed")
 PUBLISH = Do(PublishImage(TAG, tuple((layer, blob(layer.part)) for layer in LAYERS)))
@@ -98,16 +103,29 @@ TABLE = {
     ),
     # the tag and the scan
     "waits for its storage": (WANTED, Wait("Provisioning", "waits for its storage", until=NOW + A_DAY)),
+    "asks whether the registry lets it in before it claims anything": (PROVIDED, Do(CheckAccess())),
+    "asks it for a dry run too": (but(PROVIDED, spec=DRY), Do(CheckAccess())),
+    "does not ask while the source is listed": (
+        but(PROVIDED, tag=Claimed(TAG), asked=frozenset({"all~1"})),
+        Wait("Scanning", f"lists what lies at {URI}", until=NOW + A_DAY),
+    ),
+    "does not ask when the source is listed": (but(PROVIDED, tag=Claimed(TAG), scan=SCAN), Do(Say((PLAN,)))),
+    "waits for who must let it in, and looks again": (but(PROVIDED, reached=KEPT_OUT), STALLED),
+    "waits also when it is kept out at the very end": (but(PLANNED, packed=ALL, reached=KEPT_OUT), STALLED),
+    "says the image that was built, whoever keeps it out now": (
+        but(PLANNED, packed=ALL, image=IMAGE, reached=KEPT_OUT),
+        Done((IMAGE,)),
+    ),
     "claims a tag made from 5, 8 or 12 characters of its uid": (
-        PROVIDED,
+        LET_IN,
         Do(ClaimTag(("v0a1b2", "v0a1b2c3d", "v0a1b2c3d4e5f"))),
     ),
-    "claims exactly the tag that was named": (but(PROVIDED, spec=TAGGED), Do(ClaimTag(("v1",)))),
+    "claims exactly the tag that was named": (but(LET_IN, spec=TAGGED), Do(ClaimTag(("v1",)))),
     "refuses a tag that is somebody else's": (
         but(PROVIDED, spec=TAGGED, tag=Taken("v1", "is claimed by modelversion team-b/mv-9")),
         Refuse(
             "TagTaken",
-            f"{REPO}:v1 is claimed by modelversion team-b/mv-9: {ANOTHER_TAG}",
+            f"{REPO}:v1 is claimed by modelversion team-b/mv-9: {ANOTHER_TAG}; {FREE_IT}",
         ),
     ),
     "has the source listed": (CLAIMED, Do(Ask((ScanArtifact(ABOUT, "all~1", URI),)))),
@@ -120,21 +138,13 @@ TABLE = {
         Wait("Scanning", f"lists what lies at {URI}", until=NOW + A_DAY),
     ),
     # the plan
-    "refuses an empty source": (
-        but(CLAIMED, scan=Scanned(ABOUT, "all~1", (), ())),
-        Refuse(
-            "EmptySource",
-            f"{URI} holds no files that include and exclude let through: "
-            "put the weights there, or make a version with other globs",
-        ),
-    ),
     "says the plan, and the tag that is claimed": (SCANNED, Do(Say((PLAN,)))),
     "plans what is only small": (
         but(SCANNED, scan=Scanned(ABOUT, "all~1", (), SMALL)),
         Do(Say((LayersPlanned(ABOUT, LAYERS[:1], TAG),))),
     ),
     # a dry run
-    "a dry run claims no tag": (but(PROVIDED, spec=DRY), Do(Ask((ScanArtifact(ABOUT, "all~1", URI),)))),
+    "a dry run claims no tag": (but(LET_IN, spec=DRY), Do(Ask((ScanArtifact(ABOUT, "all~1", URI),)))),
     "a dry run says its plan with the tag that it would claim first": (
         but(PROVIDED, spec=DRY, scan=SCAN),
         Do(Say((PLAN,))),
@@ -202,18 +212,22 @@ TABLE = {
     ),
     "refuses a layer that was lost three times": (
         but(PLANNED, packed=packed(PARTS[1:]), lost={PARTS[0]: MAX_TRIES}),
-        Refuse("LayerLost", "the registry lost small 3 times: is it collecting garbage while we push?"),
+        Refuse(
+            "LayerLost",
+            "the registry lost small 3 times: is it collecting garbage while we push? When it is done, "
+            "shale retry modelversion/mv-1 -n team-a",
+        ),
     ),
     "publishes what was lost twice and is there now": (but(PLANNED, packed=ALL, lost={PARTS[0]: 2}), PUBLISH),
     "refuses when the tag turns out to be taken at the end": (
         but(PLANNED, packed=ALL, tag=Taken(TAG, "names other content already")),
-        Refuse("TagTaken", f"{REPO}:{TAG} names other content already: {ANOTHER_TAG}"),
+        Refuse("TagTaken", f"{REPO}:{TAG} names other content already: {ANOTHER_TAG}; {FREE_IT}"),
     ),
     "names the tag beside when that one is taken": (
         but(PLANNED, packed=ALL, tag=Taken(f"{TAG}-modelpack", "names other content already")),
         Refuse(
             "TagTaken",
-            f"{REPO}:{TAG}-modelpack names other content already: {ANOTHER_TAG}",
+            f"{REPO}:{TAG}-modelpack names other content already: {ANOTHER_TAG}; {FREE_IT}",
         ),
     ),
 }
@@ -225,12 +239,11 @@ def test_image_builder(seen, decision):
 
 
 def test_refuses_what_no_registry_takes():
-    repo = "ghcr.io/team/resnet"
-    spec = msgspec.structs.replace(SPEC, image_repo=repo)
     huge = Scanned(ABOUT, "all~1", (File("model.safetensors", 11 * 10**9),), SMALL)
-    refused = decide(Woken(ABOUT), but(SCANNED, spec=spec, scan=huge))
+    refused = decide(Woken(ABOUT), but(SCANNED, host="ghcr.io", scan=huge))
     assert isinstance(refused, Refuse)
     assert refused.reason == "LayerTooLarge"
+    assert refused.message.endswith("; then shale retry modelversion/mv-1 -n team-a")
 
 
 def test_a_job_carries_all_that_its_worker_needs():
@@ -253,6 +266,6 @@ def test_every_part_is_asked_before_it_is_published():
 
 
 def test_made_up_tags_obey_the_rules_of_named_ones():
-    claim = decide(Woken(ABOUT), PROVIDED)
+    claim = decide(Woken(ABOUT), LET_IN)
     assert isinstance(claim, Do)
-    assert all(len(tag) <= 118 and not tag.endswith("-modelpack") for tag in claim.effect.candidates)
+    assert all(len(tag) <= 116 and not tag.endswith("-modelpack") for tag in claim.effect.candidates)

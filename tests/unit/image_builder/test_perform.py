@@ -1,12 +1,14 @@
 """The claim on a tag and the image that it names, against a registry in a folder and a bucket in memory."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
 from shale.contracts.resources import ModelVersionSpec
 from shale.contracts.resources.modelversion import LocalStorage, Storage
@@ -31,13 +33,20 @@ class PowerCut(BaseException):
 
 
 class Fragile(Layout):
-    """A registry in front of which the power is cut before a tag is put."""
+    """A registry in front of which the power is cut before a tag is put, or a process sleeps there."""
 
-    cut = ""
+    cut, collects = "", False
+    asleep: Callable[[], None] | None = None
+
+    def orphans(self, repo):
+        return self.collects and bool(repo)
 
     def put_manifest(self, repo, data, media_type, tag=None):
         if tag is not None and tag == self.cut:
             raise PowerCut
+        if tag is not None and self.asleep is not None:
+            meanwhile, self.asleep = self.asleep, None
+            meanwhile()
         return super().put_manifest(repo, data, media_type, tag)
 
 
@@ -249,3 +258,71 @@ async def test_two_processes_with_the_same_work_both_end_well(world):
     effect = world.image(b"weights")
     first, second = await asyncio.gather(world.publish(effect), world.publish(effect))
     assert first.image == second.image is not None
+
+
+async def test_each_platform_has_a_tag_where_it_would_be_collected_without(world):
+    world.registry.collects = True
+    effect = world.image(b"weights")
+    await world.publish(effect)
+    index = manifest.parse(world.registry.manifest(REPO, world.names("v1")))
+    assert isinstance(index, manifest.Index)
+    named = {f"v1-linux-{entry.platform.architecture}": entry.digest for entry in index.manifests if entry.platform}
+    assert named.keys() == {"v1-linux-amd64", "v1-linux-arm64"}
+    assert {tag: world.names(tag) for tag in named} == named
+
+
+@pytest.mark.parametrize("suffix", ["-linux-amd64", "-linux-arm64"])
+async def test_the_tag_of_a_platform_that_names_other_content_is_not_overwritten(world, suffix):
+    world.registry.collects = True
+    theirs = world.foreign(f"v1{suffix}")
+    seen = await world.publish(world.image(b"weights"))
+    assert seen.tag == Taken(f"v1{suffix}", "names other content already")
+    assert world.names(f"v1{suffix}") == theirs
+
+
+# --- who sleeps between the claim and the tag ------------------------------------------------------------------------
+
+
+def in_a_loop_of_its_own(work):
+    """Do what others do meanwhile, from within a thread of the sleeper."""
+    asyncio.run(work)
+
+
+async def test_an_older_generation_that_slept_moves_nothing_back(world):
+    after = world.image(b"after")
+    newer = world.publish(after, about=OURS.at(2))
+    world.registry.asleep = lambda: in_a_loop_of_its_own(newer)
+    with pytest.raises(Transient, match="generation 2 of team-a/mv-1 moved"):
+        await world.publish(world.image(b"before"))
+    wanted = {tag: named.digest for tag, named in manifest.build([after.layers[0][1]], "v1").tags}
+    assert {tag: world.names(tag) for tag in wanted} == wanted
+
+
+async def test_who_slept_while_its_object_went_leaves_no_tag(world):
+    world.registry.asleep = lambda: in_a_loop_of_its_own(world.claims.give_up(REPO, "v1", OURS.uid))
+    seen = await world.publish(world.image(b"weights"))
+    assert seen.tag == Taken("v1", "was claimed by another meanwhile")
+    assert world.registry.tags(REPO) == ()
+
+
+async def test_who_slept_while_another_took_the_tag_gives_it_back(world):
+    theirs = world.image(b"theirs")
+
+    async def meanwhile():
+        await world.claims.give_up(REPO, "v1", OURS.uid)
+        await world.publish(theirs, about=OTHER)
+
+    world.registry.asleep = lambda: in_a_loop_of_its_own(meanwhile())
+    seen = await world.publish(world.image(b"ours"))
+    assert seen.tag == Taken("v1", "was claimed by another meanwhile")
+    wanted = {tag: named.digest for tag, named in manifest.build([theirs.layers[0][1]], "v1").tags}
+    assert {tag: world.names(tag) for tag in wanted} == wanted
+
+
+async def test_what_others_delete_while_it_is_tagged_is_seen(world):
+    effect = world.image(b"weights")
+    image = manifest.build([effect.layers[0][1]], "v1")
+    world.registry.asleep = lambda: world.registry.delete(REPO, image.manifests[0].descriptor.digest)
+    with pytest.raises(Transient, match=r"somebody else changes it|lost"):
+        await world.publish(effect)
+    assert (await world.publish(effect)).image is not None

@@ -17,6 +17,7 @@ from shale.runtime.decision import Do, Hold
 from shale.runtime.service import Woken
 from shale.runtime.told import Said, Told
 from shale.testkit.bucket import MemoryBucket
+from shale.testkit.opened import Opened
 
 REPO = "registry.example/models/resnet"
 ABOUT = About("modelversion", "team-a", "mv-1", "0a1b2c3d-4e5f-6789-abcd-ef0123456789", 1)
@@ -33,7 +34,7 @@ def told(*facts):
 
 @pytest.fixture
 def builder(tmp_path):
-    return ImageBuilder(Claims(MemoryBucket()), Layout(tmp_path))
+    return ImageBuilder(Claims(MemoryBucket()), Opened(Layout(tmp_path)))
 
 
 async def seen(builder, *facts) -> Seen:
@@ -69,7 +70,7 @@ async def test_the_service_performs_claims_and_images(builder):
     assert looked.tag == Claimed("v0a1b2")
     looked = await builder.perform(PublishImage("v0a1b2", ()), looked, Beat())
     assert looked.image.image == f"{REPO}:v0a1b2"
-    assert builder.registry.tags(REPO) == ("v0a1b2", "v0a1b2-modelpack")
+    assert builder.registries.registry.tags(REPO) == ("v0a1b2", "v0a1b2-modelpack")
 
 
 async def test_what_is_gone_gives_up_every_tag_it_may_have_claimed(builder):

@@ -29,7 +29,7 @@ SAID = [
     ({"createdBy": ["x" * 80]}, f"spec.createdBy must be a string, not ['{'x' * 55}..."),
     ({"layout": "zip"}, "spec.layout must be one of files, tensors, not 'zip'"),
     ({"modelName": ""}, "spec.modelName is empty: at least 1 character is needed"),
-    ({"imageTag": "x" * 119}, "spec.imageTag is too long: at most 118 characters"),
+    ({"imageTag": "x" * 117}, "spec.imageTag is too long: at most 116 characters"),
     ({"attempt": -1}, "spec.attempt must be at least 0"),
     ({"attempt": 1_000_001}, "spec.attempt must be at most 1000000"),
     (
@@ -111,8 +111,13 @@ def test_labels_are_text():
 
 def test_a_status_is_judged_by_its_own_schema():
     assert validation.status_complaints(VERSION, {"phase": "Packing"}) == []
-    (said,) = validation.status_complaints(VERSION, {"phase": 7})
-    assert said.startswith("status.phase must be a string")
+    [said] = validation.status_complaints(VERSION, {"observedGeneration": "7"})
+    assert said.startswith("status.observedGeneration must be an integer")
+
+
+def test_a_phase_that_nobody_knows_is_no_phase_of_an_object():
+    [said] = validation.status_complaints(VERSION, {"phase": "Paking"})
+    assert said.startswith("status.phase must be one of Deleting, Failed, Packing")
 
 
 def test_who_only_reads_imports_no_engine():

@@ -120,11 +120,3 @@ async def test_what_was_told_gone_is_not_told_gone_again(store, pauses):
         store.watches = []
         await applied(store, model("a", "other"))
         assert kinds(await take(stream, 1)) == ["Changed"]
-
-
-async def test_what_is_no_passing_trouble_comes_through(pauses):
-    bucket = MemoryBucket()
-    await bucket.create("model.a.b", b"not an object")
-
-    with pytest.raises(ValueError, match="holds no object"):
-        await anext(changes(EmbeddedResources(bucket), MODEL, pauses))

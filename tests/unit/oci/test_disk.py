@@ -5,12 +5,29 @@ import pytest
 
 from shale.contracts.errors import Transient
 from shale.oci import disk
+from shale.oci.refusal import Refused
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE])
 def test_what_a_disk_refuses_for_now_passes_by_itself(number):
-    with pytest.raises(Transient, match=r"^cannot write the blob x: \w.+"), disk.passing("write the blob x"):
+    with pytest.raises(Transient, match=r"^cannot write the blob x: \w.+") as raised, disk.passing("write the blob x"):
         raise OSError(number, "said the kernel")
+    assert not isinstance(raised.value, Refused)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "DiskFull"),
+        (errno.EDQUOT, "DiskFull"),
+        (errno.EROFS, "DiskReadOnly"),
+        (errno.EACCES, "DiskDenied"),
+    ],
+)
+def test_what_somebody_must_mend_is_named(number, reason):
+    with pytest.raises(Refused, match=r"^cannot write the blob x: \w.+") as raised, disk.passing("write the blob x"):
+        raise OSError(number, "said the kernel")
+    assert raised.value.why.reason == reason
 
 
 def test_what_does_not_pass_goes_through_as_it_is():

@@ -8,14 +8,8 @@ from shale.contracts.envelope import wrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Gone, Held, StorageReady, Wanted
 from shale.testkit.office import CARD, Letter, Office, a_while, job
+from shale.testkit.played import failing
 from shale.testkit.toys import ABOUT, declared
-
-
-def failing(error: Exception):
-    async def fail(*_) -> None:
-        raise error
-
-    return fail
 
 
 def about(uid: str):
@@ -106,6 +100,7 @@ async def test_what_is_given_up_is_a_dead_letter_before_it_is_ended(office):
     office.service.observe = failing(KeyError("x"))
     for delivered in (1, 2):
         await office.put(job("0-a~1", delivered))
+        office.bus.advance(office.bus.clock + 60)
     last = job("0-a~1", 3)
     await office.put(last)
     assert last.answers == ["term"]
@@ -118,6 +113,7 @@ async def test_what_cannot_be_buried_is_not_ended_and_comes_again(office):
     office.service.observe = failing(KeyError("x"))
     for delivered in (1, 2):
         await office.put(job("0-a~1", delivered))
+        office.bus.advance(office.bus.clock + 60)
     office.post.down = True
     last = job("0-a~1", 3)
     await office.put(last)

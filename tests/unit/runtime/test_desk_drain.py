@@ -1,7 +1,7 @@
 """The desk: how it keeps messages alive, learns what is over, and gives everything back at the end."""
 
 import asyncio
-import functools
+import contextlib
 
 import msgspec
 import nats.errors
@@ -12,11 +12,12 @@ from shale.contracts.envelope import wrap
 from shale.contracts.facts import Gone, StorageReady
 from shale.runtime.decision import Do, Wait
 from shale.testkit.office import Letter, Office, a_while, job
+from shale.testkit.soon import soon
 from shale.testkit.toys import ABOUT, declared
 
 
 class Deaf(Letter):
-    """A message whose connection is gone."""
+    """A message whose connection is closed."""
 
     async def nak(self, delay: float | None = None) -> None:
         del delay
@@ -40,31 +41,110 @@ async def office() -> Office:
 # --- heartbeat, ears, drain
 
 
-async def test_all_messages_waiting_and_in_hand_are_kept_alive():
+@contextlib.asynccontextmanager
+async def beating(office: Office):
+    """Let the desk beat."""
+    task = asyncio.create_task(office.desk.beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def beats(*letters: Letter) -> int:
+    """How often all of these were kept alive."""
+    return min(letter.answers.count("beat") for letter in letters)
+
+
+async def quick() -> Office:
+    """An office with a quick heartbeat, whose object is declared."""
     office = Office(ack_wait=0.06)
     await office.plane.say(declared())
+    return office
+
+
+async def test_all_messages_waiting_and_in_hand_are_kept_alive():
+    office = await quick()
     letters = [job("0-a~1"), job("0-a~1", 2)]
     await office.put(letters[0])
     await office.put(letters[1])
-    beating = asyncio.create_task(office.desk.beat())
-    await asyncio.sleep(0.15)
-    beating.cancel()
-    assert all(letter.answers.count("beat") >= 2 for letter in letters)
+    async with beating(office):
+        await soon(lambda: beats(*letters) >= 2)
     await office.finish()
 
 
-async def test_pulses_that_hang_do_not_add_up():
-    office = Office(ack_wait=0.03)
-    await office.plane.say(declared())
+async def test_readings_that_hang_keep_no_heartbeat_waiting():
+    office = await quick()
     letters = [job(f"{number}-a~1") for number in range(4)]
     await office.put(*letters)
     for case in office.desk.busy.values():
-        case.work.pulse = functools.partial(asyncio.sleep, 0.1)
-    beating = asyncio.create_task(office.desk.beat())
-    await asyncio.sleep(0.3)
-    beating.cancel()
-    assert all(letter.answers.count("beat") >= 2 for letter in letters)
+        case.work.pulse = asyncio.Event().wait  # for ever
+    async with beating(office):
+        await soon(lambda: beats(*letters) >= 3)
     await office.finish()
+
+
+async def test_who_is_at_work_repeats_it_though_nothing_moves():
+    office = await quick()
+    office.service.let_go.set()
+    office.service.answer = Do("pack")
+    office.service.perform = lambda *_: asyncio.Event().wait()
+    await office.put(job("0-a~1"))
+    async with beating(office):
+        await soon(lambda: office.bus.now.last >= 4)
+    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    assert (reading.state, reading.attempt, reading.bytes_done) == ("Working", 1, 0)
+    await office.desk.drain(0.01)
+
+
+# --- when the heartbeat fails
+
+
+async def test_work_whose_heartbeats_fail_stops_and_is_neither_acked_nor_naked():
+    office = await quick()
+    office.service.let_go.set()
+    office.service.answer = Do("pack")
+    letter, waiting = job("0-a~1"), job("0-a~1", 2)
+    await office.put(letter)
+    await office.put(waiting)
+    office.post.is_connected = False
+    async with beating(office):
+        await soon(lambda: not office.desk.busy and not office.desk.waiting)
+    assert not {"ack", "term", "nak", "nak 0"} & {*letter.answers, *waiting.answers}
+    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    assert (reading.state, reading.attempt) == ("Retrying", 1), "it did not die of its input"
+
+
+async def test_one_heartbeat_that_fails_stops_nothing():
+    office = await quick()
+    letter = job("0-a~1")
+    await office.put(letter)
+    [case] = office.desk.busy.values()
+    failed = 0
+
+    async def flaky() -> None:
+        nonlocal failed
+        letter.answers.append("beat")
+        if letter.answers.count("beat") % 2:
+            failed += 1
+            raise nats.errors.ConnectionClosedError
+
+    letter.in_progress = flaky
+    async with beating(office):
+        await soon(lambda: failed >= 3)
+    assert case.work.beat.cause == ""
+    await office.finish()
+
+
+async def test_work_that_heard_of_no_stop_and_ends_all_the_same_is_not_acked_once_it_may_be_anothers(office):
+    letter = job("0-a~1")
+    await office.put(letter)
+    [case] = office.desk.busy.values()
+    case.work.beat.stop("lost")
+    office.service.let_go.set()
+    await soon(lambda: not office.desk.busy)
+    assert letter.answers == []
 
 
 @pytest.mark.parametrize(
@@ -123,15 +203,24 @@ async def test_a_drain_lets_go_of_work_that_does_not_stop_and_counts_no_death(of
 
 
 async def test_a_drain_keeps_alive_what_is_in_hand():
-    office = Office(ack_wait=0.03)
-    await office.plane.say(declared())
+    office = await quick()
     letter = job("0-a~1")
     await office.put(letter)
-    draining = asyncio.create_task(office.desk.drain(5))
-    await asyncio.sleep(0.1)
+    draining = asyncio.create_task(office.desk.drain(60))
+    await soon(lambda: beats(letter) >= 2)
     office.service.let_go.set()
     await draining
-    assert letter.answers.count("beat") >= 2
+
+
+async def test_a_stop_is_heard_before_the_next_effect_begins(office):
+    letter = job("0-a~1")
+    office.service.answer = Do("pack")
+    await office.put(letter)
+    draining = asyncio.create_task(office.desk.drain(0.01))
+    await soon(lambda: letter.answers or all(one.work.beat.cause for one in office.desk.busy.values()))
+    office.service.let_go.set()
+    await draining
+    assert (await office.plane.last(ABOUT, "builder.0-a~1")).reading is None, "it did not even begin"
 
 
 async def test_a_drain_without_a_connection_still_ends(office):

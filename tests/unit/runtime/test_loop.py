@@ -1,25 +1,26 @@
 """settle(): every row of the house's table of answers, over a simulated bus."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from shale.contracts.errors import Transient
 from shale.contracts.facts import (
     ImageBuilt,
-    LayerPacked,
     LayerRefused,
     Progressed,
     Refused,
     StorageReady,
 )
+from shale.runtime.attempts import MAX_NAK
 from shale.runtime.decision import Do, Done, Refuse, Wait
 from shale.runtime.loop import MAX_STEPS
-from shale.runtime.plane import Ack, Nak, Term
-from shale.runtime.work import MAX_ATTEMPTS, MAX_ERROR, MAX_NAK, Work
+from shale.runtime.plane import Ack, Answer, Nak, Term
+from shale.runtime.work import MAX_ERROR
 from shale.testkit.plane import EPOCH
 from shale.testkit.played import (
     BUILT,
-    CARD,
     FOLDER,
     JOB,
     LAYER,
@@ -30,6 +31,7 @@ from shale.testkit.played import (
     World,
     always,
     built_then,
+    failing,
     raising,
 )
 from shale.testkit.toys import ABOUT, declared
@@ -141,8 +143,17 @@ async def test_transient_waits_as_long_as_the_other_side_asks_but_not_above_a_mi
     assert await world.settle(raising(Transient("429", after=3600))) == Nak(MAX_NAK)
 
 
+async def answers_of(world: World, service: Played, trigger: Any = None, times: int = 3) -> list[Answer]:
+    """Settle so often, a minute from one time to the next."""
+    answers: list[Answer] = []
+    for _ in range(times):
+        answers.append(await world.settle(service, trigger))
+        world.later()
+    return answers
+
+
 async def test_a_bug_is_tried_three_times_then_refused_and_dead_lettered(world):
-    answers = [await world.settle(raising(KeyError("layers")), tries=tries) for tries in range(3)]
+    answers = await answers_of(world, raising(KeyError("layers")))
     assert answers == [Nak(2), Nak(4), Term(why="Bug: KeyError: 'layers'")]
     refused = (await world.told()).one(Refused)
     assert refused is not None
@@ -154,13 +165,29 @@ async def test_a_bug_in_decide_is_counted_as_one_in_perform(world):
     def wrong(_):
         raise ZeroDivisionError
 
-    answers = [await world.settle(Played(wrong), tries=tries) for tries in range(3)]
+    answers = await answers_of(world, Played(wrong))
     assert [type(answer) for answer in answers] == [Nak, Nak, Term]
 
 
-async def test_another_process_at_work_on_the_same_object_is_no_death(world):
-    answers = [await world.settle(raising(KeyError("layers")), tries=0) for _ in range(4)]
-    assert answers == [Nak(2)] * 4, "only what comes again counts: this may be four live processes"
+async def test_what_failed_is_tried_again_when_it_said_and_no_message_makes_it_sooner(world):
+    assert await world.settle(raising(KeyError("layers"))) == Nak(2)
+    world.bus.advance(world.bus.clock + 0.5)
+    for _ in range(5):
+        assert await world.settle(raising(KeyError("layers"))) == Nak(1.5)
+        assert await world.settle(Played(lambda _: 1 / 0)) == Nak(1.5)
+    assert (await world.reading()).attempt == 1
+
+
+@pytest.mark.parametrize("trigger", [None, JOB], ids=["of an object's service", "of a job"])
+async def test_a_bug_whose_last_refusal_was_not_told_is_refused_when_it_comes_again(world, trigger):
+    answers = await answers_of(world, raising(KeyError("layers")), trigger, times=2)
+    assert answers == [Nak(2), Nak(4)]
+    world.plane.say = failing(Transient("publishing: TimeoutError"))
+    with pytest.raises(Transient):
+        await world.settle(raising(KeyError("layers")), trigger)
+    del world.plane.say
+    world.later()
+    assert await world.settle(built_then(Done((PACKED,))), trigger) == Term(why="Bug: KeyError: 'layers'")
 
 
 async def test_a_service_that_decides_for_ever_is_a_bug(world):
@@ -178,62 +205,3 @@ async def test_a_bug_whose_text_no_message_carries_is_cut(world):
 async def test_a_bug_of_a_card_that_says_nothing_comes_again_for_ever(world):
     service = Played(lambda _: 1 / 0, FOLDER)
     assert [await world.settle(service) for _ in range(5)] == [Nak(MAX_NAK)] * 5
-
-
-# --- what dies of its input -----------------------------------------------------------------------------------------
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-async def dies(world: World, trigger=None) -> None:
-    with pytest.raises(Died):
-        await world.settle(raising(Died()), trigger)
-
-
-async def test_work_that_killed_three_workers_is_refused_as_worker_lost(world):
-    for _ in range(MAX_ATTEMPTS):
-        await dies(world, JOB)
-    answer = await world.settle(built_then(Done((PACKED,))), JOB)
-    assert answer == Term(why="WorkerLost: the worker died of it")
-    refused = (await world.told()).one(LayerRefused)
-    assert refused is not None
-    assert refused.reason == "WorkerLost"
-
-
-async def test_work_that_killed_two_workers_may_still_be_done_by_the_third(world):
-    for _ in range(MAX_ATTEMPTS - 1):
-        await dies(world, JOB)
-    assert await world.settle(built_then(Done((PACKED,))), JOB) == Ack()
-    assert (await world.told()).one(LayerPacked) == PACKED
-
-
-async def test_a_try_again_after_a_transient_is_no_death(world):
-    for _ in range(10):
-        assert isinstance(await world.settle(raising(DOWN), JOB), Nak)
-    assert await world.settle(built_then(Done((PACKED,))), JOB) == Ack()
-
-
-async def test_a_hand_over_is_no_death(world):
-    for _ in range(10):
-        work = Work(CARD, JOB, world.plane)
-        work.beat.stop("handed over")
-        service = Played(lambda _: Do(Build()), perform=lambda _, beat: beat.moved(1))
-        assert await world.settle(service, work=work) == Nak(0)
-    assert await world.settle(built_then(Done((PACKED,))), JOB) == Ack()
-
-
-async def test_deaths_before_a_retry_stay_counted_after_it(world):
-    await dies(world, JOB)
-    await dies(world, JOB)
-    await world.settle(raising(DOWN), JOB)
-    reading = await world.reading(f"builder.{LAYER.part}")
-    assert (reading.state, reading.attempt) == ("Retrying", 3)
-
-
-async def test_work_that_went_well_leaves_no_death_behind_for_the_next_trigger(world):
-    for _ in range(MAX_ATTEMPTS + 2):
-        assert await world.settle(built_then(Done((READY,)))) == Ack()
-    reading = await world.reading()
-    assert (reading.state, reading.reason) == ("Waiting", "Idle")

@@ -9,7 +9,7 @@ from shale.runtime.decision import Ask, Do, Done, DropJobs, Forget, Hold, Say
 from shale.runtime.plane import Ack, Leave, Nak
 from shale.runtime.service import Woken
 from shale.testkit.played import BUILT, FOLDER, JOB, LAYER, READY, Build, Played, World, always, built_then
-from shale.testkit.toys import ABOUT, declared
+from shale.testkit.toys import ABOUT, ALL, declared
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_what_was_already_told_is_acked_and_nobody_is_asked(world):
 
 async def test_a_message_whose_fact_was_purged_is_acked_and_nobody_is_asked(world):
     sequence = await world.plane.say(READY)
-    await world.plane.forget(ABOUT, None)
+    await world.plane.forget(ABOUT, ALL)
     service = always(Done((BUILT,)))
     assert await world.settle(service, Woken(ABOUT, sequence)) == Ack()
     assert service.done == []
@@ -128,7 +128,7 @@ async def test_drop_jobs_takes_the_jobs_back(world):
 
 async def test_forget_purges_the_uid_of_what_is_gone(world):
     await world.plane.say(Gone(ABOUT))
-    service = Played(lambda seen: Do(Forget()) if len(seen.said) > 1 else Done(), FOLDER)
+    service = Played(lambda seen: Do(Forget(seen.up_to)) if len(seen.said) > 1 else Done(), FOLDER)
     assert await world.settle(service) == Ack()
     assert [type(said.fact) for said in (await world.told()).said] == [Gone]
 

@@ -53,6 +53,22 @@ async def test_nobody_overtakes_a_suspect_that_waits() -> None:
     await asyncio.wait_for(late, 60)
 
 
+async def test_long_work_is_not_waited_for_and_others_go_on_beside_it() -> None:
+    quarantine = Quarantine(patience=0.01)
+    await quarantine.enter(alone=False)
+    assert not await quarantine.enter(alone=True)
+    assert await quarantine.enter(alone=False)
+
+
+async def test_who_finds_a_suspect_inside_is_not_kept_for_as_long_as_that_works() -> None:
+    quarantine = Quarantine(patience=0.01)
+    assert await quarantine.enter(alone=True)
+    assert not await quarantine.enter(alone=False)
+    assert not await quarantine.enter(alone=True)
+    await quarantine.leave(alone=True)
+    assert await quarantine.enter(alone=True)
+
+
 async def test_a_suspect_that_gives_up_waiting_keeps_nobody_out() -> None:
     quarantine = Quarantine()
     await quarantine.enter(alone=False)

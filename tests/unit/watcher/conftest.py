@@ -50,7 +50,8 @@ class Street:
     """What the watcher's cards stand between."""
 
     def __init__(self):
-        self.resources = Contested(MemoryBucket())
+        self.bucket = MemoryBucket()
+        self.resources = Contested(self.bucket)
         self.bus = SimBus()
         self.plane = SimPlane(self.bus, "test")
         self.census = Census(self.bus)

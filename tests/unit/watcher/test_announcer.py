@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared
@@ -15,6 +16,7 @@ from shale.kube.resources import Expired, Listing, Missing
 from shale.testkit.asking import until
 from shale.testkit.plane import SimPlane
 from shale.testkit.samples import attempt
+from shale.watcher import announcer as module
 from shale.watcher.announce import about
 from shale.watcher.announcer import HANDS, Announcer
 
@@ -154,6 +156,79 @@ async def test_what_was_made_while_a_zombie_slept_is_not_gone(street):
         await told(street, "1 declared")
 
 
+async def test_what_cannot_be_read_is_not_gone_and_hides_nobody(street):
+    version = await street.version(finalizers=[FINALIZER])
+    await street.say(Declared(about(version), version.spec, ""))
+    entry = await street.bucket.get(f"modelversion.{NS}.mv-1")
+    await street.bucket.update(entry.key, b"damaged", entry.revision)
+    async with announcing(street) as announcer:
+        await told(street, "1 declared")
+        await street.version("mv-2")
+        await told(street, "1 declared", "1 declared")
+        announcer.tell_again()
+        await told(street, "1 declared", "1 declared")
+
+
+async def test_what_becomes_unreadable_under_the_watcher_ends_nothing(street):
+    async with announcing(street):
+        await street.version()
+        await told(street, "1 declared")
+        entry = await street.bucket.get(f"modelversion.{NS}.mv-1")
+        await street.bucket.update(entry.key, b"damaged", entry.revision)
+        await street.version("mv-2")
+        await told(street, "1 declared", "1 declared")
+
+
+class Picky(SimPlane):
+    """A bus that cannot carry what is said of one object."""
+
+    async def say(self, fact):
+        if fact.about.name == "odd":
+            raise ValueError("'u u' cannot be a subject token")
+        return await super().say(fact)
+
+
+async def test_an_object_of_which_nothing_can_be_said_ends_nothing(street):
+    async with announcing(street, plane=Picky(street.bus, "picky")):
+        await street.version("odd")
+        await street.version()
+        await told(street, "1 declared")
+
+
+async def test_what_a_stranger_declared_is_gone_after_the_next_look_at_everything(street):
+    async with announcing(street) as announcer:
+        await street.version()
+        await told(street, "1 declared")
+        stranger = About("modelversion", "nowhere", "nobody", "uid-9", 7)
+        await street.say(Declared(stranger, (await street.version()).spec, ""))
+        await told(street, "1 declared", "7 declared")
+        announcer.tell_again()
+        await told(street, "1 declared", "7 declared", "gone")
+
+
+async def test_who_is_not_there_is_asked_for_until_there_is_an_answer(street, monkeypatch):
+    version = await street.version()
+    await street.say(Declared(about(version), version.spec, ""))
+    await street.delete(version)
+    monkeypatch.setattr(module, "LONGEST", 0.01)
+    street.census = Silent(street.census)
+    async with announcing(street):
+        await told(street, "1 declared", "gone")
+
+
+class Silent:
+    """A census of a bus that does not answer the first times."""
+
+    def __init__(self, census):
+        self.census, self.failures = census, 24
+
+    async def declared(self, kind):
+        if self.failures:
+            self.failures -= 1
+            raise Transient("no answer")
+        return await self.census.declared(kind)
+
+
 class Flaky(SimPlane):
     """A bus that does not answer the first times."""
 
@@ -170,6 +245,17 @@ async def test_what_the_bus_does_not_take_is_told_again(street):
     async with announcing(street, plane=Flaky(street.bus, "flaky")):
         await street.version()
         await told(street, "1 declared")
+
+
+async def test_back_off_doubles_and_has_an_end(street, monkeypatch, caplog):
+    monkeypatch.setattr(module, "LONGEST", 0.3)
+    bus = Flaky(street.bus, "flaky")
+    bus.failures = 4
+    async with announcing(street, plane=bus):
+        await street.version()
+        await told(street, "1 declared")
+    waits = [record.again_in for record in caplog.records if record.message == "not told yet"]
+    assert waits == [0.1, 0.2, 0.3, 0.3]
 
 
 async def test_who_changes_the_object_meanwhile_makes_it_hold_again(street):

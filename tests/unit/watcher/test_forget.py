@@ -19,9 +19,12 @@ ANOTHER = Held(ABOUT.whole(), "storage-provisioner")
 THERE = Model(Metadata(name="resnet", namespace="team-a", uid="uid-1", finalizers=("other/one", FINALIZER)))
 LET_GO = Model(msgspec.structs.replace(THERE.metadata, finalizers=("other/one",)))
 
+READ = 40
+"""Up to where the facts were read."""
+
 
 def seen(*facts, obj: Model | None = THERE, stale=False):
-    return Seen(Told(ABOUT, tuple(Said(fact) for fact in facts)), obj, stale)
+    return Seen(Told(ABOUT, tuple(Said(fact) for fact in facts), up_to=READ), obj, stale)
 
 
 DROP = Do(DropFinalizer(("other/one",)))
@@ -34,10 +37,10 @@ TABLE = {
     "lets go of what nobody ever held": (seen(WISH, GONE), DROP),
     "lets go of what was never declared": (seen(GONE), DROP),
     "lets go of what is released": (seen(WISH, GONE, HELD, RELEASED), DROP),
-    "then purges what was said of it": (seen(WISH, GONE, HELD, RELEASED, obj=LET_GO), Do(Forget())),
-    "purges what was said of what is not there": (seen(WISH, GONE, obj=None), Do(Forget())),
-    "purges a wish that was told late": (seen(WISH, GONE, obj=None), Do(Forget())),
-    "purges a release that was told late": (seen(RELEASED, GONE, obj=None), Do(Forget())),
+    "then purges what was said of it": (seen(WISH, GONE, HELD, RELEASED, obj=LET_GO), Do(Forget(READ))),
+    "purges what was said of what is not there": (seen(WISH, GONE, obj=None), Do(Forget(READ))),
+    "purges a wish that was told late": (seen(WISH, GONE, obj=None), Do(Forget(READ))),
+    "purges a release that was told late": (seen(RELEASED, GONE, obj=None), Do(Forget(READ))),
     "leaves the end itself, which blocks late holds": (seen(GONE, obj=None), Done()),
     "looks again when the object changed under its hands": (seen(WISH, GONE, stale=True), Do(Look())),
 }

@@ -5,7 +5,7 @@ import pytest
 
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone, Released, Wanted
-from shale.contracts.resources import Model, ModelVersion, ModelVersionSpec
+from shale.contracts.resources import KINDS, Model, ModelVersion, ModelVersionSpec
 from shale.contracts.resources.meta import Metadata, OwnerReference
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.kube.resources import Missing
@@ -37,6 +37,10 @@ TABLE = {
     "waits until a model of that name that is being deleted is gone": (
         Seen(VERSION, OLD, NOW),
         Wait("ModelDeleting", "waits until the old model resnet is gone", until=NOW + 60, again_in=SOON),
+    ),
+    "waits for somebody when no model can be made or read, and asks nobody to do it again and again": (
+        Seen(VERSION, None, NOW, trouble="why"),
+        Wait("ModelRefused", "why", until=NOW + 86_400),
     ),
     "looks again after each step": (Seen(VERSION, MODEL, NOW, stale=True), Do(Look())),
 }
@@ -151,3 +155,25 @@ async def test_what_is_gone_makes_nothing(street, maker, version):
 
 async def test_it_holds_nothing(maker):
     assert await maker.release(ABOUT, Told(ABOUT)) == Released(ABOUT.whole(), "maker")
+
+
+async def test_a_version_whose_model_can_have_no_such_name_makes_none_and_is_no_bug(street, maker, version):
+    entry = await street.bucket.get("modelversion.team-a.mv-1")
+    odd = entry.value.replace(b'"modelName":"resnet"', b'"modelName":"Res Net/../x"')
+    await street.bucket.update(entry.key, odd, entry.revision)
+    assert await street.wake(maker, version) == Ack()
+    assert (await street.resources.list(KINDS["model"])).items == ()
+
+
+async def test_a_model_that_cannot_be_read_is_not_made_again(street, maker, version):
+    await street.bucket.create("model.team-a.resnet", b"damaged")
+    assert await street.wake(maker, version) == Ack()
+    assert (await street.bucket.get("model.team-a.resnet")).value == b"damaged"
+
+
+@pytest.mark.parametrize("kind", ["modelversion", "modelsource", "secret", "Model"])
+async def test_who_wants_another_kind_makes_nothing_of_it(street, maker, version, kind):
+    await street.say(Wanted(about(version), f"{kind}~else", kind, "else"))
+    assert await street.wake(maker, version) == Ack()
+    assert [obj.metadata.name for obj in (await street.resources.list(KINDS["model"])).items] == ["resnet"]
+    assert [obj.metadata.name for obj in (await street.resources.list(KINDS["modelversion"])).items] == ["mv-1"]

@@ -317,6 +317,28 @@ def test_what_is_said_again_after_a_wipe_changes_nothing(before):
     assert project(late, before, "2027-01-01T00:00:00Z") == before
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Refused(ABOUT, "image-builder", "TagTaken", "choose another"), id="a failure"),
+        pytest.param(msgspec.structs.replace(BUILT, digest="sha256:22"), id="another image"),
+    ],
+)
+def test_what_was_once_ready_is_not_told_otherwise_of_the_same_generation(end):
+    assert status(*ROAD, end, before=DONE) == DONE
+    assert status(*ROAD, end, Gone(ABOUT), before=DONE).phase == "Deleting"
+
+
+def test_what_is_ready_while_it_is_deleted_keeps_its_image():
+    going = status(*ROAD, BUILT, Gone(ABOUT), before=DONE)
+    emptied = project(told(Gone(ABOUT)), going, NOW)
+    assert (emptied.phase, emptied.digest, emptied.layers) == ("Deleting", DONE.digest, DONE.layers)
+
+
+def test_what_failed_and_was_built_after_all_is_ready():
+    assert status(*ROAD, BUILT, before=FAILED).phase == "Ready"
+
+
 def test_a_retry_erases_no_success():
     failed = About("modelversion", "team-a", "mv-1", "uid-1", 2)
     facts = (

@@ -26,6 +26,8 @@ from shale.runtime.told import Said, Told
 from shale.watcher.project import project
 from shale.watcher.scribe import STEP_SECONDS, ApplyStatus, Seen, decide
 
+READ = 40
+"""Up to where the facts were read."""
 AT, STAMP = 1_800_000_000.0, "2027-01-15T08:00:00Z"
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 SPEC = ModelVersionSpec("resnet", "registry.example/m", Storage(local_storage=LocalStorage("/models", "node-1")))
@@ -45,7 +47,7 @@ LATE = Progressed(ABOUT, "builder-sync.1-bb~1", "Working")
 
 def told(*facts, readings=(), about=ABOUT, now=AT):
     said = tuple(Said(fact, number, f"2026-01-01T00:00:{number:02}Z") for number, fact in enumerate(facts, 1))
-    return Told(about, said, readings=tuple(readings), now=now)
+    return Told(about, said, readings=tuple(readings), now=now, up_to=READ)
 
 
 def moved(done):
@@ -67,6 +69,8 @@ def write(*facts, **more):
 PACKING = status(*ROAD)
 SECOND = ABOUT.at(2)
 AGAIN = (msgspec.structs.replace(WISH, about=SECOND), Refused(SECOND, "image-builder", "TagTaken", "why"))
+THIRD = ABOUT.at(3)
+THRICE = tuple(msgspec.structs.replace(fact, about=THIRD) for fact in AGAIN)
 REBUILT = (AGAIN[0], msgspec.structs.replace(BUILT, about=SECOND))
 STUCK = status(WISH, readings=(STALLED,))
 OTHER = msgspec.structs.replace(STALLED, message="make the folder /b")
@@ -133,10 +137,26 @@ TABLE = {
             told(WISH, *REBUILT, about=SECOND),
             status(WISH, *REBUILT, about=SECOND),
         ),
-        Do(Forget(before=2)),
+        Do(Forget(READ, before=2, keep=2)),
     ),
     "keeps the generation whose image is shown": (
         seen(told(WISH, BUILT, *AGAIN, about=SECOND), status(WISH, BUILT, *AGAIN, about=SECOND)),
+        Done(),
+    ),
+    "forgets a failed try between the one whose image is shown and the newest": (
+        seen(told(WISH, BUILT, *AGAIN, *THRICE, about=THIRD), status(WISH, BUILT, *AGAIN, *THRICE, about=THIRD)),
+        Do(Forget(READ, before=3, keep=1)),
+    ),
+    "forgets what is below the one whose image is shown, though the newest failed": (
+        seen(told(WISH, *REBUILT, *THRICE, about=THIRD), status(WISH, *REBUILT, *THRICE, about=THIRD)),
+        Do(Forget(READ, before=3, keep=2)),
+    ),
+    "forgets nothing below the newest while that one is in work, though one between was built": (
+        seen(told(WISH, *REBUILT, THRICE[0], about=THIRD), status(WISH, *REBUILT, THRICE[0], about=THIRD)),
+        Done(),
+    ),
+    "does not take what is held for an older generation": (
+        seen(told(WISH, HELD, BUILT), status(WISH, HELD, BUILT)),
         Done(),
     ),
     "forgets nothing while the newest is in work": (
@@ -145,16 +165,16 @@ TABLE = {
     ),
     "forgets a failed try below a failed one": (
         seen(told(WISH, *AGAIN, about=SECOND), status(WISH, *AGAIN, about=SECOND)),
-        Do(Forget(before=2)),
+        Do(Forget(READ, before=2)),
     ),
-    "purges what is told late of what is gone": (seen(told(GONE, READY), there=False), Do(Forget())),
-    "purges a wish that is told late of what is gone": (seen(told(GONE, WISH), there=False), Do(Forget())),
+    "purges what is told late of what is gone": (seen(told(GONE, READY), there=False), Do(Forget(READ))),
+    "purges a wish that is told late of what is gone": (seen(told(GONE, WISH), there=False), Do(Forget(READ))),
     "purges a reading that is told late of what is gone": (
         seen(told(GONE, readings=[LATE]), there=False),
-        Do(Forget()),
+        Do(Forget(READ)),
     ),
     "leaves what is gone to its holders as long as they hold": (seen(told(WISH, HELD, GONE), there=False), Done()),
-    "purges once they have released": (seen(told(WISH, HELD, GONE, RELEASED), there=False), Do(Forget())),
+    "purges once they have released": (seen(told(WISH, HELD, GONE, RELEASED), there=False), Do(Forget(READ))),
     "leaves the end itself": (seen(told(GONE), there=False), Done()),
     "purges nothing of what is still being deleted": (
         seen(told(*ROAD, GONE), status(*ROAD, GONE)),

@@ -4,13 +4,24 @@ import msgspec
 import pytest
 
 from shale.contracts.artifact import Layer
-from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, LayersPlanned, Progressed, Released, StorageReady
+from shale.contracts.facts import (
+    Declared,
+    Gone,
+    Held,
+    ImageBuilt,
+    LayersPlanned,
+    Progressed,
+    Refused,
+    Released,
+    StorageReady,
+)
 from shale.contracts.resources import FINALIZER
 from shale.kube.resources import Missing
 from shale.runtime.beat import Beat
 from shale.runtime.plane import Ack
 from shale.runtime.service import Woken
 from shale.runtime.told import Told
+from shale.testkit.plane import SimPlane
 from shale.testkit.samples import attempt
 from shale.watcher.announce import about
 from shale.watcher.project import project
@@ -127,6 +138,32 @@ async def test_a_new_attempt_is_shown_and_the_old_one_forgotten_at_its_end(stree
     await street.wake(scribe, version)
     assert (await street.now(version)).status.built_generation == 2
     assert street.said() == ["2 declared", "2 image-built"]
+
+
+async def test_failed_tries_between_an_image_and_the_newest_are_forgotten(street, scribe, version):
+    await street.say(built(version))
+    for number in (1, 2):
+        again = await street.resources.apply(attempt(NS, number), "retry")
+        await street.say(Declared(about(again), again.spec, ""), Refused(about(again), "image-builder", "TagTaken", ""))
+        await street.wake(scribe, version)
+    status = (await street.now(version)).status
+    assert (status.phase, status.built_generation, status.digest) == ("Failed", 1, "sha256:11")
+    assert street.said() == ["1 declared", "1 storage-ready", "1 image-built", "3 declared", "3 refused image-builder"]
+
+
+async def test_an_image_that_is_built_while_its_generation_is_outlived_is_not_forgotten(street, scribe, version):
+    again = await street.resources.apply(attempt(NS, 1), "retry")
+    await street.say(Declared(about(again), again.spec, ""), Refused(about(again), "image-builder", "TagTaken", ""))
+
+    class Late(SimPlane):
+        async def forget(self, about, up_to, **what):
+            await self.say(built(version))
+            await super().forget(about, up_to, **what)
+
+    street.plane = Late(street.bus, "late")
+    await street.wake(scribe, version)
+    assert (await street.now(version)).status.digest == "sha256:11"
+    assert "1 image-built" in street.said()
 
 
 async def test_what_is_deleted_says_so_and_for_whom_it_waits(street, scribe, version):

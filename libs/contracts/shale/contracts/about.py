@@ -24,6 +24,11 @@ class About(msgspec.Struct, frozen=True, rename="camel"):
         """Return the object as a whole: what is held by it and released outlives every generation."""
         return self.at(0)
 
+    @property
+    def retry(self) -> str:
+        """The command that asks for a new attempt: the cure of what was refused and is mended since."""
+        return f"shale retry {self.kind}/{self.name} -n {self.namespace}"
+
     def __str__(self) -> str:
         """Return `modelversion team-a/mv-3 (generation 1)`, as a person names it."""
         return f"{self.kind} {self.namespace}/{self.name} (generation {self.generation})"

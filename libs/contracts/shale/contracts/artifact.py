@@ -3,10 +3,13 @@
 Nouns of the facts and jobs of the road.
 """
 
+from typing import Annotated
+
 import msgspec
 
-Role = str
-"""`small` or `weight`; an open set, as in every fact: an older reader must decode a newer word."""
+from shale.contracts.openset import words
+
+Role = Annotated[str, words("small", "weight")]
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):

@@ -14,11 +14,13 @@ import msgspec
 from shale.contracts.facts import Declared, Fact, Progressed
 from shale.contracts.jobs import JOBS, Job
 from shale.contracts.resources import KINDS
-from shale.contracts.subjects import WORDS, of_fact, of_job, word
+from shale.contracts.subjects import WORDS, check, of_fact, of_job, word
 
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_BYTES = 900 * 1024
 """No message is larger: the server's default `max_payload` is 1 MiB, headers included."""
+MAX_ID = 512
+"""Characters of a stranger's id that are repeated to a person."""
 
 Message = Fact | Job
 
@@ -118,9 +120,15 @@ def unwrap(encoded: bytes) -> tuple[Envelope, Message | None]:
 def unwrap_from(subject: str, encoded: bytes) -> tuple[Envelope, Message | None]:
     """Return what `unwrap` does, of a message that lies on `subject`.
 
-    Raises ValueError also when it says to be about another object, generation or part than its subject.
+    Raises ValueError also when it says to be about another object, generation, part or kind than its subject or its
+    type, or about one that can have no subject (of `Gone` a subject says the uid alone).
     """
     envelope, message = unwrap(encoded)
-    if message is not None and subject != (of_job(message) if isinstance(message, Job) else of_fact(message)):
-        raise ValueError(f"it says to be {envelope.id}, on the subject {subject}")
+    if message is None:
+        return envelope, None
+    check(message.about)
+    if subject != (of_job(message) if isinstance(message, Job) else of_fact(message)):
+        raise ValueError(f"it says to be {envelope.id[:MAX_ID]}, on the subject {subject}")
+    if envelope.type != type_of(message):
+        raise ValueError(f"it says to be {envelope.type}, and is about a {message.about.kind}")
     return envelope, message

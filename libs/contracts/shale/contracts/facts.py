@@ -5,12 +5,13 @@ writer. The subject is made from `about`, the class's name and `part` (see `subj
 fact.
 """
 
-from typing import Generic, TypeVar, get_args
+from typing import Annotated, Generic, TypeVar, get_args
 
 import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.openset import words
 from shale.contracts.resources import Spec, Status
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True)
@@ -152,8 +153,7 @@ class ImageBuilt(msgspec.Struct, frozen=True, rename="camel"):
     layers: tuple[PackedLayer, ...]
 
 
-State = str
-"""`Working`, `Waiting`, `Stalled` or `Retrying`; an open set."""
+State = Annotated[str, words("Working", "Waiting", "Stalled", "Retrying")]
 
 
 class Progressed(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,5 +1,7 @@
 """Everything that can be asked: imperative, for exactly one worker, self-contained (a worker needs no other fact)."""
 
+from typing import Any
+
 import msgspec
 
 from shale.contracts.about import About
@@ -46,6 +48,11 @@ DONE: dict[type[Job], type[Scanned | LayerPacked]] = {ScanArtifact: Scanned, Pac
 """The milestone that ends a job when it went well; it carries the job's part."""
 
 _REFUSED: dict[type[Job], type[ScanRefused | LayerRefused]] = {ScanArtifact: ScanRefused, PackLayer: LayerRefused}
+
+OTHER_END: dict[type[Any], type[Any]] = {
+    one: other for job in JOBS for one, other in ((DONE[job], _REFUSED[job]), (_REFUSED[job], DONE[job]))
+}
+"""What a job's end must not be told beside: of one part exactly one of the two, whichever comes first."""
 
 
 def title(job: Job) -> str:

@@ -5,7 +5,7 @@ refuse the whole CRD, and a spec is kept as its user wrote it.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import inspect
@@ -20,6 +20,10 @@ _LIMITS = {
     "min_length": "minLength",
     "max_length": "maxLength",
     "pattern": "pattern",
+}
+_NUMBERS: dict[type, Schema] = {
+    inspect.IntType: {"type": "integer", "format": "int64"},
+    inspect.FloatType: {"type": "number"},
 }
 _ITEM_LIMITS = {"min_length": "minItems", "max_length": "maxItems"}
 _KEY_LIMITS = {"min_length": "minProperties", "max_length": "maxProperties"}
@@ -70,10 +74,10 @@ def _node(type_: inspect.Type) -> Schema:
             return {"type": "object"} if type_.cls is Metadata else _struct(type_)
         case inspect.StrType():
             return {"type": "string", **_limits(type_, _LIMITS)}
-        case inspect.IntType():
-            return {"type": "integer", "format": "int64", **_limits(type_, _LIMITS)}
-        case inspect.FloatType():
-            return {"type": "number", **_limits(type_, _LIMITS)}
+        case inspect.Metadata():
+            return _node(type_.type) | _known(type_)
+        case inspect.IntType() | inspect.FloatType():
+            return {**_NUMBERS[type(type_)], **_limits(type_, _LIMITS)}
         case inspect.BoolType():
             return {"type": "boolean"}
         case inspect.LiteralType():
@@ -88,6 +92,12 @@ def _node(type_: inspect.Type) -> Schema:
             raise TypeError(
                 f"no structural schema for {type_}: use a Struct, str, int, float, bool, Literal, tuple or dict"
             )
+
+
+def _known(type_: inspect.Metadata) -> Schema:
+    """Return the words of an open set, which an object's schema closes."""
+    extra = cast("dict[str, Sequence[str]]", type_.extra or {})  # pyright: ignore[reportUnknownMemberType]
+    return {"enum": sorted(extra["enum"])} if "enum" in extra else {}
 
 
 def _array(type_: inspect.VarTupleType) -> Schema:

@@ -6,10 +6,16 @@ import msgspec
 
 DAY = 86_400
 GIB = 1 << 30
+ALERT = 0.7
+"""How full a stream may be before somebody is told: full, it refuses or drops."""
 
 
 class Stream(msgspec.Struct, frozen=True):
-    """One JetStream stream; ages in seconds, sizes in bytes, 0 for no bound."""
+    """One JetStream stream; ages in seconds, sizes in bytes, 0 for no age.
+
+    `max_bytes` is what it asks for: on a server that has less it gets less, and no less than twice what it holds where
+    it would refuse.
+    """
 
     name: str
     subjects: tuple[str, ...] = ()
@@ -42,6 +48,7 @@ FACTS = Stream(
     subjects=("shale.fact.>", "shale.gone.>"),
     discard="new",
     per_subject=1,
+    max_bytes=4 * GIB,
     ttl=True,
     why="milestones: at most one per subject, for ever; the memory of the house, so it has no age",
 )
@@ -49,6 +56,7 @@ NOW = Stream(
     name="SHALE_NOW",
     subjects=("shale.now.>",),
     per_subject=1,
+    max_bytes=GIB,
     why="readings: the last one per subject",
 )
 JOBS = Stream(
@@ -57,6 +65,7 @@ JOBS = Stream(
     retention="workqueue",
     discard="new",
     per_subject=1,
+    max_bytes=GIB,
     why="work for exactly one worker; asking twice is refused, also while it is in a worker's hands",
 )
 TICKS = Stream(
@@ -64,6 +73,7 @@ TICKS = Stream(
     subjects=("shale.tick.>",),
     retention="workqueue",
     per_subject=1,
+    max_bytes=GIB,
     schedules=True,
     ttl=True,
     why="wake me then: scheduled messages, re-arming replaces",
@@ -83,12 +93,18 @@ DEAD = Stream(
     why="what was given up, with its payload and why",
 )
 
-STREAMS = (FACTS, NOW, JOBS, TICKS, HISTORY, DEAD)
+STREAMS = (FACTS, NOW, JOBS, TICKS, DEAD, HISTORY)
 
-CLAIM = Bucket("shale-claim", why="tags and leases: a key is taken by who creates it")
-OBJECTS = Bucket("shale-objects", why="embedded mode only: the resources themselves")
+CLAIM = Bucket("shale-claim", max_bytes=GIB // 4, why="tags and leases: a key is taken by who creates it")
+OBJECTS = Bucket("shale-objects", max_bytes=GIB, why="embedded mode only: the resources themselves")
 
 BUCKETS = (CLAIM, OBJECTS)
+
+
+def stored() -> dict[str, str]:
+    """Return the server's name of every stream, a bucket's too, by the name that people know."""
+    return {stream.name: stream.name for stream in STREAMS} | {bucket.name: f"KV_{bucket.name}" for bucket in BUCKETS}
+
 
 GONE_TTL = 30 * DAY
 """How long the end of a uid is remembered, in seconds: it blocks late holds."""

@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone
-from shale.contracts.jobs import JOBS, Job
+from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone, Milestone
+from shale.contracts.jobs import JOBS, OTHER_END, Job
 
 PART = re.compile(r"[A-Za-z0-9~-]{1,80}(\.[A-Za-z0-9~-]{1,80})?")
 """64 for the name of a thing, and 16 for what stands before it: `modelversion~<a DNS label of 63>`."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,253}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class SubjectError(ValueError):
@@ -51,7 +52,22 @@ def token(name: str) -> str:
 
 
 def _untoken(made: str) -> str:
+    """Return the name that a token was made of. Raises SubjectError for what no name of ours becomes."""
+    if not _TOKEN.fullmatch(made):
+        raise SubjectError(f"{made!r} is no token of ours: use letters, digits, '-' and '_'")
     return made.replace("_", ".")
+
+
+def generation(made: str) -> int | None:
+    """Return the generation that a token says, None for what says none: anybody may publish anything."""
+    return int(made) if _NUMBER.fullmatch(made) else None
+
+
+def check(about: About) -> None:
+    """Raise SubjectError when nothing can be said of this object: what comes from others may name anything."""
+    _of(about)
+    if not 0 <= about.generation < 1 << 63:
+        raise SubjectError(f"{about.name!r} cannot be at that generation: it counts from 0, in 63 bits")
 
 
 def _of(about: About) -> str:
@@ -68,10 +84,23 @@ def of_fact(fact: Fact) -> str:
     """Return the one subject that a milestone or reading is said on."""
     if isinstance(fact, Gone):
         return of_gone(fact.about.uid)
-    plane = "now" if isinstance(fact, READINGS) else "fact"
-    subject = f"shale.{plane}.{_of(fact.about)}.{fact.about.generation}.{word(type(fact))}"
+    return _said(fact, type(fact))
+
+
+def _said(fact: Fact, kind: type[Any]) -> str:
+    plane = "now" if kind in READINGS else "fact"
+    subject = f"shale.{plane}.{_of(fact.about)}.{fact.about.generation}.{word(kind)}"
     part: str = getattr(fact, "part", "")
     return f"{subject}.{_part(part)}" if part else subject
+
+
+def fence_of(fact: Milestone) -> str:
+    """Return the subject on which nothing may lie when a milestone is told.
+
+    Its own; for the end of a job that of the job's other end: its own is guarded by the stream's limit per subject.
+    """
+    other = OTHER_END.get(type(fact))
+    return of_fact(fact) if other is None else _said(fact, other)
 
 
 def of_gone(uid: str) -> str:
@@ -100,8 +129,10 @@ def armed(tick: str) -> str:
 def place(subject: str) -> Place:
     """Return what a `shale.fact` or `shale.now` subject says; the inverse of `of_fact`. Raises SubjectError."""
     match subject.split("."):
-        case ["shale", "fact" | "now", kind, namespace, name, uid, generation, said, *part] if generation.isdecimal():
-            about = About(_untoken(kind), _untoken(namespace), _untoken(name), _untoken(uid), int(generation))
+        case ["shale", "fact" | "now", kind, namespace, name, uid, number, said, *part]:
+            if (wish := generation(number)) is None:
+                raise SubjectError(f"{subject!r} is not the subject of a fact: {number!r} is no generation")
+            about = About(_untoken(kind), _untoken(namespace), _untoken(name), _untoken(uid), wish)
             return Place(about, said, ".".join(part))
         case _:
             raise SubjectError(f"{subject!r} is not the subject of a fact")
@@ -119,6 +150,17 @@ def asked(subject: str) -> tuple[str, str]:
             return said, part
         case _:
             raise SubjectError(f"{subject!r} is not the subject of a job")
+
+
+def wishes(kind: str, namespace: str = "", name: str = "") -> str:
+    """Return the filter of all that was declared of one kind, in one namespace, or of one name there (empty: any)."""
+    tokens = (token(one) if one else "*" for one in (namespace, name))
+    return f"shale.fact.{token(kind)}.{'.'.join(tokens)}.*.*.declared"
+
+
+def of_wish(about: About) -> str:
+    """Return the subject on which one generation of an object is declared."""
+    return f"shale.fact.{_of(about)}.{about.generation}.declared"
 
 
 def wish(job: str) -> str:

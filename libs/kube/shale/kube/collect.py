@@ -11,7 +11,7 @@ import msgspec
 from shale.contracts.resources import GROUP, KINDS
 from shale.contracts.resources.meta import OwnerReference
 from shale.kube.record import Record
-from shale.kube.records import Held, Records
+from shale.kube.records import Held, Odd, Records
 from shale.kube.resources import Cascade
 
 FOREGROUND = "foregroundDeletion"
@@ -114,10 +114,12 @@ class Collector:
         return bool(refs) and not any([await self._is_there(ref, held) for ref in refs])
 
     async def _is_there(self, ref: OwnerReference, dependent: Held) -> bool:
-        """Say whether an owner is there and stays; of what is not ours nothing is known, so it is there."""
-        if not ref.api_version.startswith(f"{GROUP}/"):
+        """Say whether an owner is there and stays; of what is not ours or unreadable nothing is known: it is there."""
+        kind = KINDS.get(ref.kind.lower())
+        if kind is None or not ref.api_version.startswith(f"{GROUP}/"):
             return True
-        return await self._owner(ref, dependent) is not None
+        found = await self._records.find(kind, dependent.record.metadata.namespace, ref.name)
+        return isinstance(found, Odd) or (found is not None and _uid(found) == ref.uid)
 
     async def _owner(self, ref: OwnerReference, dependent: Held) -> Held | None:
         kind = KINDS.get(ref.kind.lower())

@@ -15,7 +15,7 @@ from shale.kube.bucket import Bucket
 from shale.kube.collect import Collector
 from shale.kube.manifests import Manifest
 from shale.kube.record import Record, kind_of, manifest, plain
-from shale.kube.records import TRIES, Held, Records
+from shale.kube.records import TRIES, Held, Odd, Records
 from shale.kube.resources import Cascade, Change, Changed, Conflict, Deleted, Invalid, Listing, Missing, Removed
 
 
@@ -42,14 +42,17 @@ class EmbeddedResources:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | Missing:
         """Return the object as it stands."""
-        held = await self._records.get(kind, namespace, name)
-        return held.object if held else _missing(kind, namespace, name)
+        found = await self._records.find(kind, namespace, name)
+        if isinstance(found, Odd):
+            return Missing(found.unreadable.message, unreadable=True)
+        return found.object if found else _missing(kind, namespace, name)
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
         """Return all objects of a kind, ordered by namespace and name."""
-        held, revision = await self._records.all(kind, namespace)
-        ordered = sorted((one.object for one in held), key=lambda obj: (obj.metadata.namespace, obj.metadata.name))
-        return Listing(tuple(ordered), str(revision))
+        found, revision = await self._records.survey(kind, namespace)
+        held = (one.object for one in found if isinstance(one, Held))
+        ordered = sorted(held, key=lambda obj: (obj.metadata.namespace, obj.metadata.name))
+        return Listing(tuple(ordered), str(revision), tuple(one.unreadable for one in found if isinstance(one, Odd)))
 
     async def watch(self, kind: Kind, resource_version: str) -> AsyncGenerator[Change]:
         """Yield what changes after `resource_version`; an object that is gone is told for an hour."""
@@ -74,7 +77,9 @@ class EmbeddedResources:
         if isinstance(said, Invalid):
             return said
         for _ in range(TRIES):
-            held = await self._records.get(said.kind, said.metadata.namespace, said.metadata.name)
+            held = await self._records.find(said.kind, said.metadata.namespace, said.metadata.name)
+            if isinstance(held, Odd):
+                return Invalid(held.unreadable.message)
             if problem := _precondition(said, held):
                 return problem
             record = self._applied(said, held, manager)
@@ -122,9 +127,12 @@ class EmbeddedResources:
         self, kind: Kind, namespace: str, name: str, uid: str | None = None, cascade: Cascade = "background"
     ) -> Object | Removed | Missing | Conflict:
         """Delete an object; its dependents follow, go first or are let go."""
-        held = await self._records.get(kind, namespace, name)
+        held = await self._records.find(kind, namespace, name)
         if held is None:
             return _missing(kind, namespace, name)
+        if isinstance(held, Odd):
+            erased = uid is None and await self._records.erase(held)
+            return Removed("") if erased else Conflict(held.unreadable.message)
         mine = held.record.metadata.uid
         if uid is not None and uid != mine:
             return Conflict(f"{kind.word} {namespace}/{name} is another object by now (uid {mine}): read it again")

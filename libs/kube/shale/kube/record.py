@@ -1,5 +1,6 @@
 """One object as the bucket keeps it: spec as given, status beside it, and whose fields are whose."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -31,6 +32,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _DECODER = msgspec.json.Decoder(Record)
+_UID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MOST = 1 << 62
+"""No generation is higher."""
 
 
 def encode(record: Record) -> bytes:
@@ -38,12 +42,19 @@ def encode(record: Record) -> bytes:
     return msgspec.json.encode(record)
 
 
-def decode(key: str, value: bytes) -> Record:
-    """Parse a record; `ValueError` names the key of what is none."""
+def decode(kind: Kind, key: str, value: bytes) -> Record:
+    """Parse a record; see that it is an object of that kind under its own key. Raises ValueError with the cause."""
     try:
-        return _DECODER.decode(value)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{key} holds no object ({error}): delete that key of the bucket") from error
+        record = _DECODER.decode(value)
+        to_object(kind, record, 0)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    meta = record.metadata
+    if key != f"{kind.word}.{meta.namespace}.{meta.name}":
+        raise ValueError(f"it says to be {meta.namespace}/{meta.name}")
+    if not _UID.fullmatch(meta.uid) or not 0 < meta.generation < _MOST:
+        raise ValueError(f"no object has the uid {meta.uid[:64]!r} and the generation {meta.generation}")
+    return record
 
 
 def plain(struct: msgspec.Struct) -> Tree:

@@ -16,9 +16,13 @@ Cascade = Literal["background", "foreground", "orphan"]
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """No object of that kind, namespace and name, or it is another one by now (its uid says so)."""
+    """No object of that kind, namespace and name, or it is another one by now (its uid says so).
+
+    `unreadable`: something is there that nobody can read; nobody may take it for gone.
+    """
 
     message: str
+    unreadable: bool = False
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -39,11 +43,23 @@ class Removed(msgspec.Struct, frozen=True):
     uid: str
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """What lies in an object's place and cannot be read: `message` is one line with the cause and the cure."""
+
+    namespace: str
+    name: str
+    message: str
+
+
 class Listing(msgspec.Struct, frozen=True):
-    """All objects of a kind as of `resource_version`: a watch from there on misses nothing."""
+    """All objects of a kind as of `resource_version`: a watch from there on misses nothing.
+
+    `unreadable` hides none of the others, and is not gone.
+    """
 
     items: tuple[Object, ...]
     resource_version: str
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -1,14 +1,14 @@
 """List, then watch, and list again whenever the watch cannot go on: levels for whoever announces or folds."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import msgspec
 
 from shale.contracts.errors import Transient
 from shale.contracts.resources import Kind, Object
-from shale.kube.resources import Changed, Deleted, Expired, Resources
+from shale.kube.resources import Changed, Deleted, Expired, Listing, Resources, Unreadable
 
 CALM = 0.1
 """Seconds before the first new list."""
@@ -17,10 +17,14 @@ LONGEST = 2.0
 
 
 class Synced(msgspec.Struct, frozen=True):
-    """The list is through: every object there is was just told. `uids` are all of them; any other uid is gone."""
+    """The list is through: every object there is was just told.
+
+    `uids` are all of them; any other uid is gone, but for what lies there `unreadable`.
+    """
 
     kind: Kind
     uids: frozenset[str]
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Interrupted(msgspec.Struct, frozen=True):
@@ -46,9 +50,9 @@ async def changes(
     while True:
         try:
             listing = await resources.list(kind)
-            for told in _reconcile(seen, listing.items):
+            for told in _reconcile(seen, listing):
                 yield told
-            yield Synced(kind, frozenset(obj.metadata.uid for obj in listing.items))
+            yield Synced(kind, frozenset(obj.metadata.uid for obj in listing.items), listing.unreadable)
             delay = CALM
             async with aclosing(_follow(resources, kind, listing.resource_version, seen)) as following:
                 async for told in following:
@@ -61,9 +65,10 @@ async def changes(
         delay = min(2 * delay, LONGEST)
 
 
-def _reconcile(seen: Seen, items: Iterable[Object]) -> list[Changed | Deleted]:
-    there = {(obj.metadata.namespace, obj.metadata.name): obj for obj in items}
-    vanished = [Deleted(seen.pop(key)) for key in list(seen) if key not in there]
+def _reconcile(seen: Seen, listing: Listing) -> list[Changed | Deleted]:
+    there = {(obj.metadata.namespace, obj.metadata.name): obj for obj in listing.items}
+    unread = {(one.namespace, one.name) for one in listing.unreadable}
+    vanished = [Deleted(seen.pop(key)) for key in list(seen) if key not in there.keys() | unread]
     return [*vanished, *(told for obj in there.values() for told in _note(seen, Changed(obj)))]
 
 

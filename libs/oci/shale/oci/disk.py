@@ -9,19 +9,24 @@ from pathlib import Path
 from threading import Event
 
 from shale.contracts.errors import Transient
+from shale.oci.refusal import NoAccess, Refused
 
 LOCK_SECONDS = 30.0
 """An index is locked for one small write; who waits longer meets a stopped process or a dead network disk."""
 
 _LOCK_POLL = 0.02
 
+_REFUSES = {
+    errno.ENOSPC: ("DiskFull", "the disk is full: free some space"),
+    errno.EDQUOT: ("DiskFull", "the quota is used up: free some space or raise it"),
+    errno.EFBIG: ("FileTooLarge", "the file would be larger than the process or the disk allows: raise that limit"),
+    errno.EROFS: ("DiskReadOnly", "the disk is mounted read-only: mount it writable"),
+    errno.EACCES: ("DiskDenied", "the process may not: give its user that right"),
+    errno.EPERM: ("DiskDenied", "the process may not: give its user that right"),
+}
+"""Someone must act, and it heals by itself when they did."""
+
 _PASSES = {
-    errno.ENOSPC: "the disk is full: free some space",
-    errno.EDQUOT: "the quota is used up: free some space or raise it",
-    errno.EFBIG: "the file would be larger than the process or the disk allows: raise that limit",
-    errno.EROFS: "the disk is mounted read-only: mount it writable",
-    errno.EACCES: "the process may not: give its user that right",
-    errno.EPERM: "the process may not: give its user that right",
     errno.EIO: "the disk reports an error: look at it",
     errno.ESTALE: "the network disk lost the file: mount it again",
     errno.ETIMEDOUT: "the network disk does not answer",
@@ -32,10 +37,13 @@ _PASSES = {
 
 @contextmanager
 def passing(doing: str) -> Generator[None]:
-    """Raise as `Transient` what the disk refuses for now; what else goes wrong is a bug and goes through."""
+    """Raise as `Refused` what somebody must mend, as `Transient` what passes; what else goes wrong is a bug."""
     try:
         yield
     except OSError as error:
+        if error.errno in _REFUSES:
+            reason, cure = _REFUSES[error.errno]
+            raise Refused(NoAccess(reason, f"cannot {doing}: {cure}")) from error
         if error.errno not in _PASSES:
             raise
         raise Transient(f"cannot {doing}: {_PASSES[error.errno]}") from error

@@ -33,10 +33,11 @@ def create(folder: Path) -> None:
 
 def read(folder: Path) -> list[Descriptor]:
     """Return what the index names; nothing where there is no layout."""
-    try:
-        data = (folder / "index.json").read_bytes()
-    except FileNotFoundError:
-        return []
+    with disk.passing(f"read the tags in {folder}"):
+        try:
+            data = (folder / "index.json").read_bytes()
+        except FileNotFoundError:
+            return []
     return msgspec.json.decode(data, type=IndexFile).manifests
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from shale.oci import digest as digests
 from shale.oci import disk, indexfile, laws, manifest, names, uploads
 from shale.oci.descriptor import Descriptor
-from shale.oci.registry import BLOCK, Missing, NoAccess, Pushed, Upload
+from shale.oci.refusal import NoAccess, Refused
+from shale.oci.registry import BLOCK, Missing, Pushed, Upload
 
 
 class Layout:
@@ -22,15 +23,28 @@ class Layout:
         self._root = root
 
     def check(self, repo: str, *, push: bool) -> NoAccess | None:
-        """See `Registry.check`: a folder is nobody's but ours, and what its disk refuses is said when it does."""
-        _ = self._folder(repo), push
+        """See `Registry.check`: by beginning an upload that is given up, or by looking for tags."""
+        try:
+            if push:
+                with self.upload(repo):
+                    return None
+            self.tags(repo)
+        except Refused as refused:
+            return refused.why
+        return None
+
+    def orphans(self, repo: str) -> bool:
+        """See `Registry.orphans`: nothing is collected in a folder."""
+        _ = repo
+        return False
 
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`."""
-        try:
-            return self._blob(repo, digest).stat().st_size
-        except FileNotFoundError:
-            return None
+        with disk.passing(f"look for {digest} in {repo}"):
+            try:
+                return self._blob(repo, digest).stat().st_size
+            except FileNotFoundError:
+                return None
 
     def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
         """See `Registry.pull`."""
@@ -72,7 +86,8 @@ class Layout:
             return None
         if size > manifest.MAX_BYTES:
             raise ValueError(f"{digest} in {repo} is {size} bytes: no manifest is larger than {manifest.MAX_BYTES}")
-        data = self._blob(repo, digest).read_bytes()
+        with disk.passing(f"read the manifest {digest} in {repo}"):
+            data = self._blob(repo, digest).read_bytes()
         if complaints := laws.check(Descriptor("", digest, size), data):
             raise ValueError(f"{repo} is damaged: {complaints[0]}; delete that blob and push it again")
         return data

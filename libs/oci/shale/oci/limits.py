@@ -24,7 +24,6 @@ _SMALLER = {
 }
 
 
-def limits_of(repo: str) -> Limits:
-    """Return the limits of the registry that holds `repo`, known by its host."""
-    host = repo.partition("/")[0].lower()
-    return _SMALLER.get(host, Limits(host))
+def limits_of(host: str) -> Limits:
+    """Return the limits of a registry, known by its host; without one, those of a folder of layouts."""
+    return _SMALLER.get(host.lower(), Limits(host or "a folder of layouts"))

@@ -31,6 +31,7 @@ PLATFORMS = (Platform("amd64", "linux"), Platform("arm64", "linux"))
 """Weights run anywhere, but a node refuses an image that does not name its own platform."""
 
 MODELPACK_SUFFIX = "-modelpack"
+"""Of the tag beside an image's own. Beside it may stand one per platform, see `child_tag`; no imageTag ends in any."""
 MAX_BYTES = 4 * 2**20
 """Registries refuse larger manifests (docker-registry 2.8.2 answers 400; distribution-spec, "Pushing Manifests")."""
 
@@ -118,20 +119,38 @@ class Image(msgspec.Struct, frozen=True):
     model_pack: Descriptor
 
 
-def build(layers: Sequence[PackedLayer], tag: str) -> Image:
-    """Return the documents over `layers`, which come in the order of the plan: small ones first, then weights."""
+def build(layers: Sequence[PackedLayer], tag: str, *, children: bool = False) -> Image:
+    """Return the documents over `layers`, which come in the order of the plan: small ones first, then weights.
+
+    With `children` the image of each platform has a tag of its own, for registries that would collect it without.
+    """
     configs = [_config(layers, platform) for platform in PLATFORMS]
     images = [_image(layers, config) for config in configs]
     index = _index(images)
     model_config = _document(MODEL_CONFIG, ModelConfig(ModelFS("layers", _digests(layers)), {}, {}))
     model_pack = _model_pack(layers, model_config, index)
+    platforms = zip(PLATFORMS, images, strict=True) if children else ()
     return Image(
         blobs=(*configs, model_config),
         manifests=(*images, index, model_pack),
-        tags=((tag + MODELPACK_SUFFIX, model_pack.descriptor), (tag, index.descriptor)),
+        tags=(
+            *((child_tag(tag, platform), image.descriptor) for platform, image in platforms),
+            (tag + MODELPACK_SUFFIX, model_pack.descriptor),
+            (tag, index.descriptor),
+        ),
         index=index.descriptor,
         model_pack=model_pack.descriptor,
     )
+
+
+def child_tag(tag: str, platform: Platform) -> str:
+    """Return the tag of one platform's image beside `tag`: `v1-linux-arm64`."""
+    return f"{tag}-{platform.os}-{platform.architecture}"
+
+
+def tags_beside(tag: str) -> tuple[str, ...]:
+    """Return all tags that an image may have, its own first."""
+    return (tag, tag + MODELPACK_SUFFIX, *(child_tag(tag, platform) for platform in PLATFORMS))
 
 
 def parse(data: bytes) -> Manifest | Index:

@@ -13,17 +13,22 @@ class Profile(msgspec.Struct, frozen=True):
     `upload`: how a blob larger than `part_bytes` is sent; a smaller one always goes in one PUT.
     `counts`: whether what it says of the bytes it holds is true, so that an upload can be taken up again.
     `creates`: whether a push makes the repository. `deletes`: whether its API deletes manifests.
+    `orphans`: whether collecting untagged manifests takes those that only an index names: they get tags of their own.
     `api`: the host that answers, where it is not the one in the names.
     """
 
     name: str
     upload: Literal["parts", "whole"] = "parts"
-    part_bytes: int = 16 * MiB
-    """S3 takes 10,000 parts of at least 5 MiB (160 GB in these), ECR's are 5 to 20 MiB, and ACR refuses bodies over
-    about 20 MB (harbor #23015). It is held in memory, so that a part that was lost on the way is sent again."""
+    part_bytes: int = 5 * MiB
+    """Held in memory, so that a part that was lost on the way is sent again: four of them fit a worker of 72 MB. The
+    fewest that S3 takes, whose 10,000 parts hold what `limits` lets through; ACR refuses bodies over about 20 MB
+    (harbor #23015)."""
     counts: bool = True
     creates: bool = True
     deletes: bool = True
+    orphans: bool = True
+    """docker-registry 2.8.2 does (`garbage-collect --delete-untagged`, distribution #3178; tried), on GHCR the usual
+    actions do (delete-package-versions #90); where nobody knows, two more tags cost nothing."""
     api: str = ""
     cure: str = "look whether its name is right and its project exists"
     """What to do where a repository is not there."""
@@ -41,6 +46,7 @@ GHCR = Profile(
 )
 ECR = Profile(
     "ECR",
+    part_bytes=16 * MiB,  # 5 to 20 MiB, and at most 4,200 of them (its service quotas)
     counts=False,  # Range stays at the end of the first part (aws/containers-roadmap #2831)
     creates=False,  # CreateRepository, or a creation template
     cure="ECR makes no repositories by itself: create it, or a repository creation template for its prefix",
@@ -52,7 +58,10 @@ ARTIFACT_REGISTRY = Profile(
     cure="create the Artifact Registry repository: gcloud artifacts repositories create",
 )
 ACR = Profile("ACR")
-QUAY = Profile("Quay")  # on S3, whose parts have at least 5 MiB (quay #2949)
+QUAY = Profile(
+    "Quay",  # on S3, whose parts have at least 5 MiB (quay #2949)
+    orphans=False,  # a manifest that another one names is none that may go (quay, data/model/oci/gc.py)
+)
 
 _BY_HOST = {
     "docker.io": HUB,

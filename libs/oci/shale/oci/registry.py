@@ -7,12 +7,13 @@ itself is raised as `Transient`, what a caller expects comes back as a value.
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Block
+from shale.oci.refusal import NoAccess
 
 BLOCK = 2**20
 """The largest block that `pull` yields: what one worker holds of a blob, whatever its size."""
@@ -36,13 +37,6 @@ class Missing(msgspec.Struct, frozen=True):
     """A manifest names blobs that are not in the repository: it was not published."""
 
     digests: tuple[str, ...]
-
-
-class NoAccess(msgspec.Struct, frozen=True):
-    """Nothing passes here until someone acts; `message` names the cure."""
-
-    reason: Literal["RepositoryNotFound", "Unauthorized", "Denied", "Untrusted"]
-    message: str
 
 
 class Unsupported(msgspec.Struct, frozen=True):
@@ -74,12 +68,16 @@ class Upload(Protocol):
 class Registry(Protocol):
     """Any number of repositories, each with its blobs, its manifests and its tags.
 
-    What `check` answers as a value, every other method raises as `Transient` with the same message: a try that meets it
+    What `check` answers as a value, every other method raises as `Refused`, which is Transient: a try that meets it
     half-way is tried again, and begins with `check`.
     """
 
     def check(self, repo: str, *, push: bool) -> NoAccess | None:
         """Return what keeps us from pulling (or pushing), found out by asking the registry; None when nothing does."""
+        ...
+
+    def orphans(self, repo: str) -> bool:
+        """Say whether its collection of untagged manifests takes those that only an index names."""
         ...
 
     def has(self, repo: str, digest: str) -> int | None:

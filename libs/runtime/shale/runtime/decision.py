@@ -72,12 +72,15 @@ class DropJobs(msgspec.Struct, frozen=True):
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """Purge what was said of this uid: all of it, or what was said of generations below `before`.
+    """Purge what was said of this uid: all of it, or of its generations below `before` but `keep`.
 
-    The watcher alone may.
+    No fact above `up_to` goes, the last sequence that was read: what was told since was weighed by nobody. The watcher
+    alone may.
     """
 
+    up_to: int
     before: int | None = None
+    keep: int = 0
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -28,8 +28,11 @@ from shale.runtime.decision import (
     Say,
     Wait,
 )
+from shale.runtime.levels import aimed, levels, same
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
-from shale.runtime.service import Service, Trigger, Woken
+from shale.runtime.refers import wake_referrers
+from shale.runtime.service import Service, Trigger
+from shale.runtime.silence import LOOK, WORK
 from shale.runtime.standing import Standing, standing
 from shale.runtime.told import Told
 from shale.runtime.work import Work
@@ -53,9 +56,11 @@ async def settle(service: Service, work: Work, tries: int = 0) -> Answer:
     """
     work.tries = tries
     try:
+        if work.trigger.about.kind not in service.card.kinds:
+            return await wake_referrers(service.card, work.trigger, work.plane)
         return await _drive(service, work.trigger, work)
     except Stopped:
-        return await _stopped(service, work)
+        return await _halted(service, work)
     except Transient as error:
         return await work.retries(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is counted, told and dead-lettered, never lost)
@@ -63,19 +68,17 @@ async def settle(service: Service, work: Work, tries: int = 0) -> Answer:
 
 
 async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
-    sequence, seen = getattr(trigger, "sequence", 0), _UNSEEN
+    sequence, seen, decision = getattr(trigger, "sequence", 0), _UNSEEN, None
     for _ in range(MAX_STEPS):
-        told = await _levels(service, trigger, sequence, work.plane)
+        work.beat.heed()
+        told = await levels(service.card, trigger, sequence, work.plane)
         if told is None:
             return Ack()
-        trigger = _aimed(service, trigger, told)
+        trigger = aimed(service.card, trigger, told)
         if (stands := standing(service.card, trigger, told)) is not Standing.OPEN:
-            return await _close(service, stands, told, work.plane)
-        if seen is _UNSEEN:
-            seen = await service.observe(trigger, told)
-            if service.card.folds and not _same(told, await _levels(service, trigger, sequence, work.plane)):
-                seen = _UNSEEN
-                continue
+            return await _close(service, stands, told, work)
+        if seen is _UNSEEN and (seen := await _seen(service, trigger, told, sequence, work)) is _UNSEEN:
+            continue
         decision = service.decide(trigger, seen)
         if not isinstance(decision, Do):
             return await _answer(decision, work)
@@ -84,37 +87,23 @@ async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
             if said is None:
                 return Ack()
             sequence, seen = max(sequence, said), _UNSEEN
-        elif gave_up := await work.begin():
-            return await work.gives_up(gave_up)
+        elif (answer := await work.begin()) is not None:
+            return answer
         else:
-            seen = await service.perform(decision.effect, seen, work.beat)
+            async with work.silence.within(WORK, f"{type(decision.effect).__name__} of {trigger.about}"):
+                seen = await service.perform(decision.effect, seen, work.beat)
+    if decision is None or decision == Do(Look()):
+        raise Transient(f"{trigger.about} changes faster than {service.card.name} looks at it")
     raise DidNotSettleError(service.card.name)
 
 
-def _aimed(service: Service, trigger: Trigger, told: Told) -> Trigger:
-    """Return the trigger; for a card that folds, aimed at the newest generation."""
-    return Woken(told.about, getattr(trigger, "sequence", 0)) if service.card.folds else trigger
-
-
-async def _levels(service: Service, trigger: Trigger, sequence: int, plane: Plane) -> Told | None:
-    """Read what was told; a card that folds is led to the newest generation."""
-    asked, readings = bool(service.card.asks), bool(service.card.reads)
-    told = await plane.told(trigger.about, sequence, asked=asked, readings=readings)
-    if told is None or not service.card.folds or told.declared is None:
-        return told
-    newest = told.declared.about
-    if newest.generation == told.about.generation:
-        return told
-    return await plane.told(newest, sequence, asked=asked, readings=readings)
-
-
-def _same(told: Told, again: Told | None) -> bool:
-    """Whether the levels are what they were before the world was observed.
-
-    Who folds facts into an object writes under the version that it observed: the facts must not be older than that
-    version, or a process that slept in between would overwrite what others folded meanwhile.
-    """
-    return again is not None and (told.about, told.said, told.readings) == (again.about, again.said, again.readings)
+async def _seen(service: Service, trigger: Trigger, told: Told, sequence: int, work: Work) -> Any:  # noqa: ANN401 (the service's own)
+    """Observe; what a card that folds saw counts only when nothing was told meanwhile."""
+    async with work.silence.within(LOOK, f"a look at {trigger.about}"):
+        seen = await service.observe(trigger, told)
+    if service.card.folds and not same(told, await levels(service.card, trigger, sequence, work.plane)):
+        return _UNSEEN
+    return seen
 
 
 async def _enact(plane: Plane, service: str, about: About, effect: RuntimeEffect) -> int | None:
@@ -132,8 +121,8 @@ async def _enact(plane: Plane, service: str, about: About, effect: RuntimeEffect
             return await plane.hold(Held(about=about.whole(), part=service))
         case DropJobs():
             await plane.drop_jobs(about)
-        case Forget(before):
-            await plane.forget(about, before)
+        case Forget(up_to, before, keep):
+            await plane.forget(about, up_to, before=before, keep=keep)
         case Look():
             await asyncio.sleep(LOOK_PAUSE)
     return 0
@@ -157,13 +146,14 @@ async def _answer(decision: Done | Wait | Refuse, work: Work) -> Answer:
             return Term()
 
 
-async def _close(service: Service, stands: Standing, told: Told, plane: Plane) -> Answer:
+async def _close(service: Service, stands: Standing, told: Told, work: Work) -> Answer:
     """Answer for a trigger that asks for nothing more; a holder of what is gone undoes it first."""
     if stands is Standing.BEHIND:
         raise Transient(f"{told.about} is not readable yet")
     if stands is Standing.TO_RELEASE:
-        released = await _released(service, told)
-        await plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))
+        async with work.silence.within(WORK, f"the release of {told.about}"):
+            released = await _released(service, told)
+        await work.plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))
     return Ack()
 
 
@@ -178,15 +168,24 @@ async def _released(service: Service, told: Told) -> Released:
         raise Transient(f"releasing {told.about}: {type(error).__name__}: {error}") from error
 
 
+async def _halted(service: Service, work: Work) -> Answer:
+    """Answer for work that was told to stop, as far as the bus lets us know why."""
+    try:
+        return await _stopped(service, work)
+    except Transient as error:
+        return await work.rests(str(error), 1)
+
+
 async def _stopped(service: Service, work: Work) -> Answer:
     """Answer for work that was told to stop: only the levels say whether it is over."""
     match work.beat.cause:
         case "handed over":
-            return await work.hands_over()
+            return await work.rests("handed over: this process ends")
         case "lost":
+            await work.rests("lost touch with NATS while it was at work")
             return Leave()
         case _:
             pass
     told: Any = await work.plane.told(work.trigger.about, 0, asked=False, readings=False)
     over = told is None or standing(service.card, work.trigger, told) is not Standing.OPEN
-    return Ack() if over else Nak(1)
+    return Ack() if over else await work.rests("stopped, though it is still wanted", 1)

@@ -38,6 +38,8 @@ class Mark(msgspec.Struct, frozen=True):
 
     reading: Progressed | None = None
     revision: int = 0
+    age: float = 0
+    """Seconds since a Working was said, by the server's clock."""
 
 
 class Plane(Protocol):
@@ -70,8 +72,8 @@ class Plane(Protocol):
         """Take back the jobs of one generation."""
         ...
 
-    async def forget(self, about: About, before: int | None) -> None:
-        """Purge what was said of a uid, or of its generations below `before`."""
+    async def forget(self, about: About, up_to: int, *, before: int | None = None, keep: int = 0) -> None:
+        """Purge what was said of a uid, or of its generations below `before` but `keep`; no fact above `up_to`."""
         ...
 
     async def last(self, about: About, part: str) -> Mark:
@@ -84,4 +86,16 @@ class Plane(Protocol):
 
     async def arm(self, service: str, about: About, at: float) -> None:
         """Wake `service` for this object at `at`; arming again replaces."""
+        ...
+
+    async def wake(self, service: str, about: About, heard: int) -> None:
+        """Wake `service` for this object now, by the fact of another one that has the sequence `heard`."""
+        ...
+
+    async def named(self, kind: str, namespace: str, name: str) -> About | None:
+        """Return who bears a name: the newest that was declared and is not gone."""
+        ...
+
+    async def referrers(self, kinds: tuple[str, ...], about: About) -> tuple[About, ...]:
+        """Return the objects of these kinds in the same namespace whose newest wish names `about`."""
         ...

@@ -18,6 +18,7 @@ from shale.runtime.bus.desk import Desk
 from shale.runtime.bus.intake import run_service
 from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.lease import Lease
+from shale.runtime.bus.store import JetStore
 from shale.runtime.health import served
 from shale.runtime.plane import Plane
 from shale.runtime.service import Service
@@ -35,6 +36,7 @@ class Doors:
         self.environ = environ
         self.plane: Plane = JetPlane(bus, name)
         self.census = JetCensus(bus)
+        self.store = JetStore(bus)
 
     def bucket(self, name: str) -> Bucket:
         """Return one of the buckets that the service's card names."""

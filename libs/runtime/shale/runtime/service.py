@@ -16,11 +16,12 @@ from shale.runtime.told import Told
 class Woken(msgspec.Struct, frozen=True):
     """Something was told of this object (a fact, a reading, a tick): look again.
 
-    `sequence` is the fact's in its stream, else 0.
+    `sequence` is the fact's in its stream, else 0; `heard` that of the fact of an object that this one refers to.
     """
 
     about: About
     sequence: int = 0
+    heard: int = 0
 
 
 Trigger = Woken | Job
@@ -35,6 +36,8 @@ class Card(msgspec.Struct, frozen=True):
     kinds: tuple[str, ...]
     """The kinds that it serves, as words (`modelversion`)."""
     hears: tuple[type[Milestone], ...] = ()
+    refers: tuple[tuple[str, type[Milestone]], ...] = ()
+    """What wakes it for the objects that refer to another one, by their spec: the other's kind, and a fact of it."""
     reads: tuple[type[Reading], ...] = ()
     """Readings that wake it; it is then handed all readings of the object."""
     takes: tuple[type[Job], ...] = ()
@@ -49,6 +52,11 @@ class Card(msgspec.Struct, frozen=True):
     concurrency: int = 16
     """Triggers in hand at a time, per process."""
     buckets: tuple[str, ...] = ()
+
+    @property
+    def minds(self) -> frozenset[str]:
+        """The kinds whose facts concern it: its own, and those that they refer to."""
+        return frozenset((*self.kinds, *(kind for kind, _ in self.refers)))
 
 
 class Service(Protocol):

@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True):
 
     `asked` holds the (word, part) of jobs that are asked and not ended; it is read before the facts, so a part is
     always seen as asked, done or refused. `readings` are there only for cards that ask for them. `now` is seconds
-    since the epoch.
+    since the epoch. `up_to` is the last sequence of the stream of facts when it was read.
     """
 
     about: About
@@ -41,6 +41,9 @@ class Told(msgspec.Struct, frozen=True):
     asked: frozenset[tuple[str, str]] = frozenset()
     readings: tuple[Progressed, ...] = ()
     now: float = 0
+    up_to: int = 0
+    refers: tuple["Told", ...] = ()
+    """What was told of the objects that the newest wish names, of those that are there and that the card minds."""
 
     def all(self, kind: type[F]) -> tuple[F, ...]:
         """Return the facts of one class that count for this generation: its own, and those of the whole object."""
@@ -51,11 +54,6 @@ class Told(msgspec.Struct, frozen=True):
         """Return the fact of one class (and part) that counts for this generation, if it was told."""
         found = (fact for fact in self.all(kind) if part is None or getattr(fact, "part", "") == part)
         return next(found, None)
-
-    def when(self, kind: type[Fact]) -> str:
-        """Return the time at which a fact of this class was told of this generation, or an empty string."""
-        mine = (s for s in self.said if isinstance(s.fact, kind) and s.fact.about.generation == self.about.generation)
-        return next((s.time for s in mine), "")
 
     @property
     def declared(self) -> "Declared[Spec, Status] | None":

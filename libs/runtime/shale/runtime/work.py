@@ -1,108 +1,98 @@
-"""The reading of one piece of work: which attempt it is, how far, and how it went.
+"""One trigger in hand: when it may begin, how it went, and what a failure makes of it."""
 
-And what a failure makes of its trigger.
-"""
-
-import asyncio
 import logging
 import random
-
-import msgspec
+from typing import Any
 
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Milestone, Progressed, Refused
 from shale.contracts.jobs import DONE, JOBS, refusal, title
+from shale.runtime.attempts import MAX_ATTEMPTS, MAX_NAK, STALE, Before
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Wait
-from shale.runtime.plane import Answer, Mark, Nak, Plane, Term
+from shale.runtime.plane import Answer, Nak, Plane, Term
 from shale.runtime.quarantine import Quarantine
+from shale.runtime.reading import Voice
 from shale.runtime.service import Card, Trigger
+from shale.runtime.silence import Silence
 
-MAX_ATTEMPTS = 3
-"""A worker that died of its input says nothing: the third attempt left at Working is the last (events.md)."""
-MAX_NAK = 60.0
-PATIENCE = 60.0
-"""Seconds that a suspect waits until it may work alone."""
+LATER = 20.0
+"""Seconds after which a suspect tries again to work alone: in between the others go on."""
 MAX_ERROR = 2048
 """Characters of an error that are told: whatever a library put into it, the message that says so must travel."""
+DIED = "the worker died of it"
 
 log = logging.getLogger("shale.work")
 
 
 class Work:
-    """One trigger in hand: its pulse, and its `Progressed`, of which this process is the one writer while it works."""
+    """One trigger in hand: its pulse, its time, and what is said of it.
 
-    def __init__(self, card: Card, trigger: Trigger, plane: Plane, quarantine: Quarantine | None = None) -> None:
+    `stale`: seconds after which a Working that was not repeated was somebody's last word.
+    """
+
+    def __init__(
+        self, card: Card, trigger: Trigger, plane: Plane, quarantine: Quarantine | None = None, stale: float = STALE
+    ) -> None:
         self.card, self.trigger, self.plane = card, trigger, plane
         self.beat = Beat()
+        self.silence = Silence(self.beat)
+        job = isinstance(trigger, JOBS)
         self.part = f"{card.name}.{trigger.part}" if isinstance(trigger, JOBS) else card.name
-        self.speaks = Progressed in card.says
+        self.speaks = Progressed in card.says and trigger.about.kind in card.kinds
+        self.voice = Voice(plane, trigger.about, self.part, job=job, stale=stale)
         self.tries = 0
         """How often the trigger was delivered before."""
-        self.attempt = 0
-        self._mark: Mark | None = None
-        self._told_bytes = 0
-        self._writing = asyncio.Lock()
-        self._unsure: Progressed | None = None
-        self._over = False
         self._quarantine = quarantine or Quarantine()
-        self._entered = False
+        self._entered: bool | None = None
+        """Whether alone; None: not inside."""
 
-    async def begin(self) -> str | None:
-        """Say `Working` before the first effect; return why not, when this input has ended every attempt before.
+    async def begin(self) -> Answer | None:
+        """Say `Working` before the first effect.
 
-        What is not at its first attempt works alone in its process.
+        Return how to answer instead when this work cannot begin now, or not any more: somebody else is at it, or it has
+        ended every attempt before. What is not at its first attempt works alone in its process. Raises Stopped.
         """
-        if self.attempt or not self.speaks:
+        self.beat.heed()
+        if self.voice.attempt or not self.speaks:
             return None
-        last = (await self.mark()).reading
-        died = last is not None and last.state == "Working" and self._comes_again()
-        if last is not None and died and last.attempt >= MAX_ATTEMPTS:
-            return last.error or "the worker died of it"
-        self.attempt = (last.attempt if last else 0) + died or 1
-        error = last.error if last is not None and died else ""
-        await self._enter()
-        if not await self._report(
-            Progressed(self.trigger.about, self.part, "Working", attempt=self.attempt, error=error)
-        ):
-            raise Transient(f"another worker took {self.part} of {self.trigger.about}")
-        return None
+        was = await self.voice.before()
+        if was.wait or was.attempt > MAX_ATTEMPTS:
+            return await self._stays(was)
+        alone = was.attempt > 1
+        if not await self._quarantine.enter(alone=alone):
+            log.info("no room beside a suspect", extra={"about": str(self.trigger.about), "suspect": alone})
+            return Nak(LATER * _jitter() if alone else self._patience())
+        self._entered = alone
+        return None if await self.voice.claims(was) else Nak(self._patience())
 
-    def _comes_again(self) -> bool:
-        """Whether a Working that was left behind is a death: of an object's service it may be another, who is alive."""
-        return isinstance(self.trigger, JOBS) or self.tries > 0
+    async def _stays(self, was: Before) -> Answer:
+        """Answer for what may not begin now, or never again."""
+        if was.busy:
+            return Nak(min(was.wait, self._patience()))
+        return Nak(was.wait) if was.wait else await self.gives_up(was.error or DIED)
 
-    async def _enter(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._quarantine.enter(alone=self.attempt > 1)
-        except TimeoutError as error:
-            raise Transient(f"{self.part} of {self.trigger.about} waits for a worker without other work") from error
-        self._entered = True
+    def _patience(self) -> float:
+        """Return how long to stand back: longer each time."""
+        return 2.0 ** min(self.tries, 6) * _jitter()
 
     async def leave(self) -> None:
         """Let others of this process in; after the answer, whatever it was."""
-        if self._entered:
-            self._entered = False
-            await self._quarantine.leave(alone=self.attempt > 1)
+        if self._entered is not None:
+            alone, self._entered = self._entered, None
+            await self._quarantine.leave(alone=alone)
 
     async def pulse(self) -> None:
-        """Tell how far the work is, when it moved; stop it when somebody else tells that too."""
-        async with self._writing:
-            done = self.beat.bytes_done
-            if not self.attempt or self._over or done == self._told_bytes:
-                return
-            self._told_bytes = done
-            moved = Progressed(self.trigger.about, self.part, "Working", bytes_done=done, attempt=self.attempt)
-            if not await self._report(moved):
-                self.beat.stop("lost")
+        """Tell how far the work is; stop it when somebody else tells that too."""
+        self.silence.heard()
+        if not await self.voice.repeats(self.beat.bytes_done):
+            self.beat.stop("lost")
 
     async def waits(self, wait: Wait) -> float:
         """Say why nothing is done now, if that is news; return the seconds until this is looked at again."""
         now = self.plane.now()
         at = wait.until if wait.again_in is None else min(wait.until, now + wait.again_in)
-        state = "Stalled" if wait.stalled else "Waiting"
-        await self.news(Progressed(self.trigger.about, self.part, state, reason=wait.reason, message=wait.message))
+        await self._says("Stalled" if wait.stalled else "Waiting", reason=wait.reason, message=wait.message)
         return max(at - now, 1.0)
 
     async def ends(self, facts: tuple[Milestone, ...]) -> None:
@@ -110,31 +100,21 @@ class Work:
 
         Else the next trigger would count it as a death.
         """
-        if self.attempt and not any(isinstance(fact, (*self.card.ends, *DONE.values())) for fact in facts):
-            await self.news(Progressed(self.trigger.about, self.part, "Waiting", reason="Idle"))
-
-    async def news(self, progressed: Progressed) -> None:
-        """Replace the reading when it says something else: the last word of this work, no pulse comes after it.
-
-        A Working that a late pulse left behind would count as a death.
-        """
-        async with self._writing:
-            self._over = True
-            if self.speaks and (await self.mark()).reading != progressed:
-                await self._report(progressed)
+        if self.voice.attempt and not any(isinstance(fact, (*self.card.ends, *DONE.values())) for fact in facts):
+            await self._says("Waiting", reason="Idle")
 
     async def retries(self, error: Transient) -> Answer:
         """Say when it is tried again after an error that passes by itself."""
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
-        delay = min(MAX_NAK, error.after or 2.0 ** min(self.tries, 6) * jitter)
+        delay = min(MAX_NAK, error.after or self._patience())
         log.warning("transient", extra={"about": str(self.trigger.about), "error": str(error), "again_in": delay})
         await self._quietly(str(error)[:MAX_ERROR], self.plane.now() + delay)
         return Nak(delay)
 
-    async def hands_over(self) -> Answer:
-        """Give the work to another process: this one ends, through no fault of the input."""
-        await self._quietly("handed over: this process ends", self.plane.now())
-        return Nak(0)
+    async def rests(self, why: str, delay: float = 0) -> Answer:
+        """Give the work back, through no fault of the input: no attempt is counted for it."""
+        if self.voice.attempt:
+            await self._quietly(why, self.plane.now() + delay)
+        return Nak(delay)
 
     async def fails(self, error: Exception) -> Answer:
         """Count a failure that nobody foresaw: the reading stays at Working; the last attempt ends in a refusal."""
@@ -142,15 +122,25 @@ class Work:
         what = f"{type(error).__name__}: {error}"[:MAX_ERROR]
         if not self.speaks:
             return Nak(MAX_NAK)
-        if gave_up := await self.begin():
-            return await self.gives_up(gave_up)
-        if (reading := (await self.mark()).reading) is not None:
-            await self.news(msgspec.structs.replace(reading, error=what))
-        return Nak(2.0**self.attempt) if self.attempt < MAX_ATTEMPTS else await self.gives_up(what)
+        if answer := await self._counts():
+            return answer
+        attempt = self.voice.attempt
+        delay = 2.0**attempt
+        await self._says("Working", attempt=attempt, error=what, next_at=self.plane.now() + delay)
+        return Nak(delay) if attempt < MAX_ATTEMPTS else await self.gives_up(what)
+
+    async def _counts(self) -> Answer | None:
+        """Make an attempt of what failed before its first effect: it died of nothing, so it need not be alone."""
+        if self.voice.attempt:
+            return None
+        was = await self.voice.before()
+        if was.wait or was.attempt > MAX_ATTEMPTS:
+            return await self._stays(was)
+        return None if await self.voice.claims(was) else Nak(self._patience())
 
     async def gives_up(self, why: str) -> Answer:
         """End the trigger after its last attempt: told as a refusal, kept among the dead letters."""
-        reason = "WorkerLost" if why == "the worker died of it" else "Bug"
+        reason = "WorkerLost" if why == DIED else "Bug"
         what = title(self.trigger) if isinstance(self.trigger, JOBS) else "it"
         message = (
             f"{self.card.name} gave {what} up after {MAX_ATTEMPTS} attempts: {why}. Mend it, then `shale retry` it"
@@ -164,41 +154,19 @@ class Work:
             return refusal(self.trigger, reason, message)
         return Refused(about=self.trigger.about, part=self.card.name, reason=reason, message=message)
 
-    async def mark(self) -> Mark:
-        """Return the last reading of this work, read once: from then on this process is its writer."""
-        if self._mark is None:
-            self._mark = await self.plane.last(self.trigger.about, self.part)
-        return self._mark
-
-    async def _report(self, progressed: Progressed) -> bool:
-        """Replace the reading; False when somebody else did. One whose answer was lost on its way may be ours."""
-        unsure, self._unsure = self._unsure, progressed
-        revision = await self.plane.report(progressed, (await self.mark()).revision)
-        if revision is None and unsure is not None:
-            self._mark = await self.plane.last(self.trigger.about, self.part)
-            if self._mark.reading == unsure:
-                revision = await self.plane.report(progressed, self._mark.revision)
-        self._unsure = None
-        if revision is not None:
-            self._mark = Mark(progressed, revision)
-        return revision is not None
+    async def _says(self, state: str, **fields: Any) -> None:  # noqa: ANN401 (the fields of Progressed)
+        """Say the last word of this work."""
+        if self.speaks:
+            await self.voice.ends(Progressed(self.trigger.about, self.part, state, **fields))
 
     async def _quietly(self, message: str, next_at: float) -> None:
         """Report on the way out: when the bus is what failed, the nak alone must do."""
-        attempt = self.attempt
+        attempt = self.voice.attempt
         try:
-            last = (await self.mark()).reading
-            attempt = attempt or (last.attempt if last else 0)
-            await self.news(
-                Progressed(
-                    self.trigger.about,
-                    self.part,
-                    "Retrying",
-                    error=message,
-                    message=message,
-                    attempt=attempt,
-                    next_at=next_at,
-                )
-            )
+            await self._says("Retrying", error=message, message=message, attempt=attempt, next_at=next_at)
         except Transient as error:
             log.warning("reading not told", extra={"error": str(error)})
+
+
+def _jitter() -> float:
+    return random.uniform(0.5, 1.0)  # noqa: S311 (no secret)

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -12,11 +12,12 @@ from shale.oci.tarball import Content
 from shale.sources import beneath, globs
 from shale.sources.listing import Listing, RefusedError, version
 from shale.sources.roots import Root, Roots
-from shale.sources.source import BLOCK, Scan, SourceChangedError, Unscannable
+from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable, unheard
 
 SCHEME = "file://"
 
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM}
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
+_DENIED = {errno.EACCES, errno.EPERM}
 _PASSES = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
 
 
@@ -39,9 +40,9 @@ class FileSystem:
         except OSError as error:
             return self._unopenable(error)
 
-    def scan(self, include: str = "", exclude: str = "") -> Scan | Unscannable:
+    def scan(self, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard) -> Scan | Unscannable:
         """See `Source.scan`."""
-        listing = Listing(self.uri, str(Path(self._root, self._path)), globs.parse(include, exclude))
+        listing = Listing(self.uri, str(Path(self._root, self._path)), globs.parse(include, exclude), alive)
         try:
             with beneath.opened(self._root, self._path) as fd:
                 return listing.scan(fd)
@@ -52,10 +53,7 @@ class FileSystem:
 
     def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
         """See `Source.open`; SourceChangedError also when the file is gone or became something else."""
-        try:
-            fd = self._open(content.path)
-        except OSError as error:
-            raise self._lost(content, error) from error
+        fd = self._open(content)
         try:
             self._check(content, fd)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
@@ -64,9 +62,18 @@ class FileSystem:
         finally:
             os.close(fd)
 
-    def _open(self, path: str) -> int:
-        with beneath.opened(self._root, self._path) as folder:
-            return beneath.open_beneath(folder, path, beneath.FILE)
+    def _open(self, content: Content) -> int:
+        try:
+            with beneath.opened(self._root, self._path) as folder:
+                return self._open_in(folder, content)
+        except OSError as error:
+            raise UnreadableError(self._unopenable(error)) from error
+
+    def _open_in(self, folder: int, content: Content) -> int:
+        try:
+            return beneath.open_beneath(folder, content.path, beneath.FILE)
+        except OSError as error:
+            raise self._lost(content, error) from error
 
     def _blocks(self, content: Content, fd: int, offset: int) -> Iterator[memoryview]:
         """Read exactly what was listed, into one buffer."""
@@ -96,6 +103,9 @@ class FileSystem:
         return SourceChangedError(f"{listed} and {how}: try again when nobody writes there")
 
     def _lost(self, content: Content, error: OSError) -> Exception:
+        if error.errno in _DENIED:
+            cure = "give the packer that right"
+            return UnreadableError(Unscannable("Unreadable", f"{content.path!r} in {self.uri} may not be read: {cure}"))
         if error.errno in _GONE:
             return self._changed(content, f"cannot be opened now ({error.strerror})")
         if error.errno in _PASSES:
@@ -105,7 +115,7 @@ class FileSystem:
     def _unopenable(self, error: OSError) -> Unscannable:
         if error.errno == errno.ENOTDIR:
             return Unscannable("NotAFolder", f"{self.uri} is not a folder: give the folder that holds the model")
-        if error.errno in {errno.EACCES, errno.EPERM}:
+        if error.errno in _DENIED:
             return Unscannable("Unreadable", f"{self.uri} may not be read: give the packer that right")
         if error.errno in _PASSES:
             raise Transient(f"{self.uri} cannot be opened: {error.strerror}") from error

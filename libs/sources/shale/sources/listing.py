@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -31,8 +32,8 @@ class RefusedError(Exception):
 class Listing:
     """Collects one folder, opened as `fd`, whose real path is `real`; `uri` is how messages name it."""
 
-    def __init__(self, uri: str, real: str, globs: Globs) -> None:
-        self._uri, self._real, self._globs = uri, real, globs
+    def __init__(self, uri: str, real: str, globs: Globs, alive: Callable[[], None]) -> None:
+        self._uri, self._real, self._globs, self._alive = uri, real, globs, alive
         self._files: list[File] = []
         self._entries: list[Entry] = []
 
@@ -50,6 +51,7 @@ class Listing:
         if len(names) > MAX_ENTRIES or depth > MAX_DEPTH:
             raise self._too_many(above or ".")
         for name in names:
+            self._alive()
             path = above + name
             if self._globs.excludes(path):
                 continue

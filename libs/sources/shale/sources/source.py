@@ -1,10 +1,11 @@
 """The door to sources: whatever lists files and hands out their bytes.
 
 Every method blocks and belongs in a thread. What a caller expects comes back as a value; what passes by itself is
-raised as `Transient`; a file that is not what was listed is raised as `SourceChangedError`: it is met amid its bytes.
+raised as `Transient`. What is met amid a file's bytes is raised too: `SourceChangedError` when it is not what was
+listed, `UnreadableError` when someone must act.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -45,6 +46,18 @@ class SourceChangedError(Exception):
     """A file is not (any more) what was listed; the message names it."""
 
 
+class UnreadableError(Exception):
+    """A listed file, or the place itself, cannot be read until someone acts; it carries the value that says who."""
+
+    def __init__(self, why: Unscannable) -> None:
+        super().__init__(why.message)
+        self.why = why
+
+
+def unheard() -> None:
+    """Go on listing: nobody can stop it."""
+
+
 class Source(Protocol):
     """One place with one model."""
 
@@ -54,8 +67,11 @@ class Source(Protocol):
         """Return the URI that pins what lies there now (a hub: its commit; a folder is its own)."""
         ...
 
-    def scan(self, include: str = "", exclude: str = "") -> Scan | Unscannable:
-        """List what `include` names and `exclude` does not (comma-separated globs, see `globs`)."""
+    def scan(self, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard) -> Scan | Unscannable:
+        """List what `include` names and `exclude` does not (comma-separated globs, see `globs`).
+
+        `alive` is called for each thing that is met; what it raises stops the listing.
+        """
         ...
 
     def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -36,6 +37,12 @@ class Cuts:
         self._suffered |= {name: self._suffered.get(name, 0) + 1 for name in doing}
         self.made.append(" and ".join(doing))
         return True
+
+
+def gaps(steps: Sequence[int]) -> list[int]:
+    """Return the gaps between cuts at these steps of a run, counted from 0."""
+    at = sorted(steps)
+    return [max(0, after - before - 1) for before, after in pairwise((-1, *at))]
 
 
 class End(msgspec.Struct, frozen=True):
@@ -97,6 +104,23 @@ def assert_crash_proof(  # noqa: PLR0913 (each is one thing that may go wrong)
             f"{cuts=} {seed=} {eager=} {zombies=}: {_differs(calm, cut)}; cut at {power.made or 'nothing'}"
         )
     return power
+
+
+def assert_each_cut_proof(
+    make_scene: Callable[[], Scene], every: int, modulo: Callable[[Any], Any] = _as_told
+) -> list[str]:
+    """Cut a calm run alone at each `every`th step, up to its last; it must end as without. Returns what was cut."""
+    town = Town(scene := make_scene())
+    asyncio.run(town.run())
+    calm = end_of(town.bus, scene.world(), modulo)
+    made: list[str] = []
+    for step in range(0, len(town.steps), every):
+        power = Cuts([step])
+        cut = run_to_end(make_scene(), Disorder(power=power), modulo)
+        if cut != calm or not power.made:
+            raise CrashError(f"{step=}: {_differs(calm, cut)}; cut at {power.made or 'nothing'}")
+        made += power.made
+    return made
 
 
 def _differs(calm: End, cut: End) -> str:

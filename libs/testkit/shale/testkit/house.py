@@ -52,7 +52,7 @@ class House:
         self.models.mkdir(parents=True)
         self.server.start()
         try:
-            asyncio.run(self._provision())
+            asyncio.run(self.provision())
             for name in ROAD:
                 self.start(name)
         except BaseException:
@@ -114,7 +114,8 @@ class House:
             [*(process.tail(lines) for process in self.processes), "--- nats-server", self.server.log[-1500:]]
         )
 
-    async def _provision(self) -> None:
+    async def provision(self) -> None:
+        """Set its streams and consumers up, as `shale init` does."""
         cards = [card for cards in services().values() for card in cards]
         async with connected(self.server.url, "init", fatal=False) as bus:
             await provision(bus, cards, ack_wait=self.ack_wait, most=MOST)

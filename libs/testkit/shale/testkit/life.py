@@ -156,7 +156,7 @@ def letters_of(process: Process, durables: Iterable[SimConsumer], now: float) ->
     for consumer in durables:
         for stored in consumer.waiting(now):
             letter = Letter(consumer, stored, _trigger(consumer, stored))
-            if letter.trigger.about.kind not in process.service.card.kinds:
+            if letter.trigger.about.kind not in process.service.card.minds:
                 consumer.ack(stored)
             elif _key(letter) not in process.cases:
                 mail.setdefault(_key(letter), []).append(letter)

@@ -19,10 +19,13 @@ END_WITHIN = 30.0
 
 
 class NatsServer:
-    """One server and its store. It is a context manager; everything that it starts it ends, by its process id."""
+    """One server and its store. It is a context manager; everything that it starts it ends, by its process id.
 
-    def __init__(self, store: Path, *, port: int = 0) -> None:
-        self.store = store
+    `most` is how much JetStream may keep on disk, as its configuration spells it.
+    """
+
+    def __init__(self, store: Path, *, port: int = 0, most: str = "4GB") -> None:
+        self.store, self._most = store, most
         self.port = port or free_port()
         self._monitor = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,7 +51,7 @@ class NatsServer:
         """Start, and return when JetStream answers. Raises RuntimeError with the server's own words."""
         self.store.mkdir(parents=True, exist_ok=True)
         config = self.store / "nats.conf"
-        config.write_text(_config(self.port, self._monitor, self.store / "data"))
+        config.write_text(_config(self.port, self._monitor, self.store / "data", self._most))
         with (self.store / "log").open("ab") as log:
             self._process = subprocess.Popen([_binary(), "-c", str(config)], stdout=log, stderr=log)
         until = time.monotonic() + UP_WITHIN
@@ -134,9 +137,9 @@ def _binary() -> str:
     return found
 
 
-def _config(port: int, monitor: int, data: Path) -> str:
+def _config(port: int, monitor: int, data: Path, most: str) -> str:
     return (
         f"listen: 127.0.0.1:{port}\n"
         f"http: 127.0.0.1:{monitor}\n"
-        f'jetstream {{ store_dir: "{data}", max_memory_store: 256MB, max_file_store: 4GB }}\n'
+        f'jetstream {{ store_dir: "{data}", max_memory_store: 256MB, max_file_store: {most} }}\n'
     )

@@ -62,6 +62,7 @@ class Post:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
         self.down = False
+        self.is_connected = True
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> None:
         """Note what is published, by its headers."""
@@ -150,7 +151,7 @@ async def a_while() -> None:
         await asyncio.sleep(0)
 
 
-def job(part: str, delivered: int = 1) -> Letter:
+def job(part: str, delivered: int = 1, about: About = ABOUT) -> Letter:
     """Return the message of a job."""
-    asked = PackLayer(ABOUT, part, "file:///w", "repo", Layer(part, "w", 1))
+    asked = PackLayer(about, part, "file:///w", "repo", Layer(part, "w", 1))
     return Letter(streams.JOBS.name, subjects.of_job(asked), wrap(asked, "test", 0), delivered=delivered)

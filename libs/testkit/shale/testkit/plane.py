@@ -11,8 +11,9 @@ from shale.contracts import streams, subjects
 from shale.contracts.about import About
 from shale.contracts.envelope import Envelope, Message, unwrap, wrap
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Fact, Held, Milestone, Progressed
+from shale.contracts.facts import Declared, Fact, Held, Milestone, Progressed
 from shale.contracts.jobs import Job
+from shale.contracts.resources import KINDS
 from shale.runtime.plane import Mark
 from shale.runtime.told import Said, Told
 from shale.testkit.stream import SimStream, Stored
@@ -44,6 +45,8 @@ class SimBus:
         self.ears: list[Callable[[Fact], None]] = []
         """Who hears every new milestone at once, as a plain subscription does."""
         self.clock = EPOCH
+        self.reported: dict[str, float] = {}
+        """When each reading was said, by the server's clock."""
 
     def stream(self, name: str) -> SimStream:
         """Return a stream by the name that contracts give it."""
@@ -108,13 +111,14 @@ class SimPlane:
             asked=frozenset(subjects.asked(one.subject) for one in jobs),
             readings=tuple(one.fact for one in _said(now) if isinstance(one.fact, Progressed)),
             now=self.now(),
+            up_to=self.bus.facts.last,
         )
 
     async def say(self, fact: Milestone) -> int:
-        """Publish a milestone under its fence: nothing was said on its subject before."""
+        """Publish a milestone under its fence: nothing on its own subject, nor where the job's other end would lie."""
         data = self._wrap(fact)
         await self._gate(f"say {type(fact).__name__}")
-        sequence = self.bus.publish_fact(fact, data)
+        sequence = self.bus.publish_fact(fact, data, 0, subjects.fence_of(fact))
         await self._gate(f"said {type(fact).__name__}")
         return sequence or 0
 
@@ -142,12 +146,13 @@ class SimPlane:
         self.bus.jobs.drop(self.bus.jobs.under([subjects.pending(about)]))
         await self._gate("dropped jobs")
 
-    async def forget(self, about: About, before: int | None) -> None:
+    async def forget(self, about: About, up_to: int, *, before: int | None = None, keep: int = 0) -> None:
         """Purge jobs, readings and facts, one stream after the other; with `before`, of older generations only."""
         for stream, prefix in ((self.bus.jobs, "job.*.*"), (self.bus.now, "now.*.*.*"), (self.bus.facts, "fact.*.*.*")):
             await self._gate("forget")
             uid = f"shale.{prefix}.{subjects.token(about.uid)}"
-            stream.drop(one for one in stream.under([f"{uid}.>"]) if _is_before(one.subject, uid, before))
+            read = (one for one in stream.under([f"{uid}.>"]) if one.sequence <= up_to or stream is not self.bus.facts)
+            stream.drop(one for one in read if before is None or _is_older(one.subject, uid, before, keep))
         await self._gate("forgot")
 
     async def last(self, about: About, part: str) -> Mark:
@@ -157,23 +162,57 @@ class SimPlane:
         if not there:
             return Mark()
         reading = decoded(there[0].data)[1]
-        return Mark(reading if isinstance(reading, Progressed) else None, there[0].sequence)
+        if not isinstance(reading, Progressed):
+            return Mark(None, there[0].sequence)
+        working = reading.state == "Working"
+        age = self.bus.clock - self.bus.reported.get(there[0].subject, self.bus.clock) if working else 0
+        return Mark(reading, there[0].sequence, age)
 
     async def report(self, progressed: Progressed, after: int) -> int | None:
         """Replace the reading of revision `after`."""
         data = self._wrap(progressed, after + 1)
         await self._gate(f"report {progressed.state}")
-        revision = self.bus.now.put(subjects.of_fact(progressed), data, after)
+        subject = subjects.of_fact(progressed)
+        if (revision := self.bus.now.put(subject, data, after)) is not None:
+            self.bus.reported[subject] = self.bus.clock
         await self._gate(f"reported {progressed.state}")
         return revision
 
     async def arm(self, service: str, about: About, at: float) -> None:
-        """Wake `service` at `at`, rounded up to whole seconds; arming again replaces."""
+        """Wake `service` at `at` (this host's time), rounded up to whole seconds; arming again replaces."""
         tick = subjects.of_tick(service, about)
         await self._gate("arm")
-        armed = _Armed(float(math.ceil(at)), tick, about)
+        armed = _Armed(float(math.ceil(self.bus.clock + at - self.now())), tick, about)
         self.bus.ticks.put(subjects.armed(tick), msgspec.json.encode(armed))
         await self._gate("armed")
+
+    async def wake(self, service: str, about: About, heard: int) -> None:
+        """Wake `service` now; a bus in memory is never behind what was `heard`."""
+        del heard
+        await self._gate("wake")
+        self.bus.ticks.put(subjects.of_tick(service, about), msgspec.json.encode(about))
+        await self._gate("woke")
+
+    async def named(self, kind: str, namespace: str, name: str) -> About | None:
+        """Return who bears a name: the newest that was declared and is not gone."""
+        await self._gate("named")
+        there = [said for said in self._wishes(kind, namespace, name) if not self._is_gone(said.fact.about)]
+        return max(there, key=lambda said: said.sequence).fact.about if there else None
+
+    async def referrers(self, kinds: tuple[str, ...], about: About) -> tuple[About, ...]:
+        """Return the objects of these kinds in the same namespace whose newest wish names `about`."""
+        await self._gate("referrers")
+        wishes = [said.fact for kind in kinds for said in self._wishes(kind, about.namespace, "")]
+        newest = {wish.about.uid: wish for wish in sorted(wishes, key=lambda wish: wish.about.generation)}.values()
+        named_so = (about.kind, about.name)
+        declared = (wish for wish in newest if isinstance(wish, Declared))
+        return tuple(wish.about for wish in declared if named_so in KINDS[wish.about.kind].refers(wish.spec))
+
+    def _wishes(self, kind: str, namespace: str, name: str) -> tuple[Said, ...]:
+        return _said(self.bus.facts.under([subjects.wishes(kind, namespace, name)]))
+
+    def _is_gone(self, about: About) -> bool:
+        return self.bus.facts.last_of(subjects.of_gone(about.uid)) > 0
 
     def _wrap(self, message: Message, seq: int = 0) -> bytes:
         return wrap(message, self.service, self.now(), seq)
@@ -193,6 +232,6 @@ def _readings(about: About) -> str:
     return subjects.of_fact(Progressed(about, "x", "Waiting")).removesuffix(".progressed.x") + ".>"
 
 
-def _is_before(subject: str, uid: str, before: int | None) -> bool:
+def _is_older(subject: str, uid: str, before: int, keep: int) -> bool:
     generation = int(subject.split(".")[uid.count(".") + 1])
-    return before is None or 0 < generation < before
+    return 0 < generation < before and generation != keep

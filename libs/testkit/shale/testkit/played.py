@@ -1,6 +1,6 @@
 """A service that plays what it is given, and a world of one simulated bus to settle it in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -95,6 +95,15 @@ class World:
         """Settle one trigger, the object's wish when none is named, as the desk does."""
         return await settle(service, work or Work(service.card, trigger or Woken(ABOUT), self.plane), tries)
 
+    async def gone_and_held(self) -> None:
+        """Let the service hold something of an object that is gone since."""
+        await self.plane.hold(Held(ABOUT.whole(), CARD.name))
+        await self.plane.say(Gone(ABOUT))
+
+    def later(self, seconds: float = 60) -> None:
+        """Let time pass: nobody who was at work is taken for alive any more."""
+        self.bus.advance(self.bus.clock + seconds)
+
     async def told(self, about: About = ABOUT) -> Told:
         """Return all levels of an object."""
         told = await self.plane.told(about, 0, asked=True, readings=True)
@@ -122,6 +131,15 @@ def raising(error: BaseException, card: Card = CARD) -> Played:
         raise error
 
     return Played(lambda _: Do(Build()), card, perform=fail)
+
+
+def failing(error: BaseException) -> Callable[..., Awaitable[Any]]:
+    """Return a function that fails, to be put in the place of any other."""
+
+    async def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def built_then(decision: Decision) -> Played:

@@ -1,5 +1,6 @@
 """One bus of each make, simulated and real, with a worker's hands: for the contract suite of the plane."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from shale.contracts import streams
@@ -32,6 +33,10 @@ class Sim:
             for one in consumers(CARD)
         }
 
+    async def passes(self, seconds: float) -> None:
+        """Let time pass."""
+        self.bus.advance(self.bus.clock + seconds)
+
     async def take(self, stream: str, within: float) -> Taken | None:
         """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""
         durable = self.durables[stream]
@@ -52,6 +57,10 @@ class Real:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.plane, self.other = JetPlane(bus, "one"), JetPlane(bus, "two")
+
+    async def passes(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
 
     async def take(self, stream: str, within: float) -> Taken | None:
         """Put the next message of a stream into a worker's hands; return its data, and how to ack it."""

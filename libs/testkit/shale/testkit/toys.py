@@ -32,6 +32,8 @@ from shale.runtime.told import Told
 from shale.testkit.life import point
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
+ALL = 1 << 62
+"""A sequence that no stream reaches: whoever forgets up to it forgets all."""
 SPEC = ModelVersionSpec("model", "registry.example/m", Storage(local_storage=LocalStorage("/weights", "node")))
 
 JOINER = Card(
@@ -175,7 +177,7 @@ class Forgetter:
         if seen.gone and seen.holders:
             holders = ", ".join(seen.holders)
             return Wait("Held", f"{holders} must release it", until=seen.now + 86_400)
-        return Do(Forget()) if seen.gone and len(seen.said) > 1 else Done()
+        return Do(Forget(seen.up_to)) if seen.gone and len(seen.said) > 1 else Done()
 
     async def perform(self, effect: object, seen: Told, beat: Beat) -> Told:
         """Do nothing: it has no world of its own."""

@@ -22,8 +22,13 @@ from shale.testkit.stream import SimConsumer
 
 STEP = 30.0
 """Seconds that one step may take in truth; more is a hang."""
-PATIENCE = 6
-"""How often time may pass without any change before a town counts as quiet: who waits for ever re-arms for ever."""
+PATIENCE, QUIET = 6, 600.0
+"""How often time may pass, and how many seconds, without any change before a town counts as quiet.
+
+Who waits for ever re-arms for ever; a death is noticed within a minute.
+"""
+ASLEEP = 60.0
+"""Seconds that a paused process sleeps at least: its messages are handed out again, and its last word is old."""
 
 Act = Callable[[Plane], Awaitable[Any]]
 Move = Callable[[], Awaitable[Any]]
@@ -71,18 +76,20 @@ class Town:
         cards = {process.service.card.name: process.service.card for process in self.processes}
         self._durables = {name: _durables(self.bus, card) for name, card in cards.items()}
         self._acts, self._zombies = list(scene.acts), self.disorder.zombies
-        self._seen, self._unchanged = (0, 0, 0, 0), 0
+        self._seen, self._unchanged, self._since = (0, 0, 0, 0), 0, 0.0
         self.bus.ears.append(self._hear)
 
     async def run(self, most: int = 20_000) -> None:
         """Take steps until nothing is left to be done, now or later. Raises NeverQuietError."""
         for _ in range(most):
             moves = self._moves()
-            if self._acts and (not moves or self._hurries()):
+            if self._acts and self._hurries():
                 await self._acts.pop(0)(self.outside)
             elif moves:
                 await moves[self.disorder.choose(len(moves))]()
-            elif not self._advance():
+            elif self._acts and not (self._is_put_off() and self._advance()):
+                await self._acts.pop(0)(self.outside)
+            elif not self._acts and not self._advance():
                 return
         raise NeverQuietError(f"still busy after {most} steps; the last ones: {self.steps[-20:]}")
 
@@ -128,6 +135,7 @@ class Town:
 
         async def steal() -> None:
             self._zombies -= 1
+            self.bus.advance(self.bus.clock + ASLEEP)
             _give_back(case.letters)
 
         return steal
@@ -171,14 +179,20 @@ class Town:
                 pass
         return newest.consumer.ack(newest.stored)
 
+    def _is_put_off(self) -> bool:
+        """Whether a message waits for its time: what it is about is not done."""
+        return any(one.next_due() is not None for durables in self._durables.values() for one in durables)
+
     def _advance(self) -> bool:
         """Let time pass until something is due; False when nothing is, or when time changes nothing any more."""
         seen = (self.bus.facts.last, self.bus.now.last, self.bus.jobs.last, len(self.bus.jobs.under([">"])))
-        self._unchanged = self._unchanged + 1 if self._seen == seen else 0
-        self._seen = seen
+        if self._seen != seen:
+            self._seen, self._unchanged, self._since = seen, 0, self.bus.clock
+        quiet = self._unchanged >= PATIENCE and self.bus.clock - self._since >= QUIET
+        self._unchanged += 1
         late = [one.next_due() for durables in self._durables.values() for one in durables]
         due = [at for at in (self.bus.next_tick(), *late) if at is not None]
-        if not due or self._unchanged >= PATIENCE:
+        if not due or quiet:
             return False
         self.bus.advance(min(due))
         return True

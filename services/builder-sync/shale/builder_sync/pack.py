@@ -8,14 +8,14 @@ from contextlib import closing
 
 import msgspec
 
-from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, small, tarball
 from shale.oci.digest import Block, Hasher
 from shale.oci.registry import Mismatch, Pushed, Registry
 from shale.oci.tarball import Content, Entry
-from shale.sources.source import Source, SourceChangedError, Unscannable
+from shale.sources.source import Source, SourceChangedError, UnreadableError, Unscannable, unheard
 
 MAX_LISTED = 800 * 1024
 """Bytes of a listing, told in `Scanned` and again in `LayersPlanned`, of the 900 KiB that a message may have."""
@@ -24,32 +24,36 @@ Progress = Callable[[int], None]
 """Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
 
 
-def scan_source(source: Source, include: str = "", exclude: str = "") -> Listed | Refusal:
-    """List the source."""
-    match source.scan(include, exclude):
+def scan_source(
+    source: Source, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard
+) -> Listed | Stall:
+    """List the source; what `alive` raises stops it."""
+    match source.scan(include, exclude, alive):
         case Unscannable(reason, message):
-            return Refusal(reason, message)
+            return Stall(reason, message)
         case scan:
             return _fitting(Listed(scan.files, scan.small()), source.uri)
 
 
-def _fitting(listed: Listed, uri: str) -> Listed | Refusal:
-    """Refuse a listing that no message could carry."""
+def _fitting(listed: Listed, uri: str) -> Listed | Stall:
+    """Keep back a listing that no message could carry."""
     if len(msgspec.json.encode(listed)) <= MAX_LISTED:
         return listed
     what = f"{uri} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
-    return Refusal("TooManyFiles", f"{what}: split the model, or leave some out with exclude")
+    return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
-def pack_layer(job: PackLayer, source: Source, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
+def pack_layer(job: PackLayer, source: Source, registry: Registry, progress: Progress) -> PackedLayer | Refusal | Stall:
     """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree."""
-    entries = _entries(job, source)
-    if isinstance(entries, Refusal):
+    entries = _entries(job, source, lambda: progress(0))
+    if isinstance(entries, (Refusal, Stall)):
         return entries
     try:
         return _pack(job, _Reading(source, entries, job.layer.root), registry, progress)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
+    except UnreadableError as error:
+        return Stall(error.why.reason, error.why.message)
 
 
 class _Reading(msgspec.Struct, frozen=True):
@@ -83,7 +87,7 @@ def _pack(job: PackLayer, reading: _Reading, registry: Registry, progress: Progr
     if registry.has(job.repo, hasher.digest) is not None:
         progress(size)
         return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
-    with registry.upload(job.repo) as upload:
+    with registry.upload(job.repo, Pushed(hasher.digest, hasher.size)) as upload:
         reading.pour(upload.write, lambda done: progress(min((hasher.size + done) // 2, size)))
         pushed = upload.commit(hasher.digest)
     match pushed:
@@ -94,14 +98,14 @@ def _pack(job: PackLayer, reading: _Reading, registry: Registry, progress: Progr
             return _packed(job.layer, pushed, reused=False)
 
 
-def _entries(job: PackLayer, source: Source) -> tuple[Entry, ...] | Refusal:
+def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple[Entry, ...] | Refusal | Stall:
     """Return what the layer holds; a small run is listed again and must be the one that was planned."""
     run = job.layer.small
     if run is None:
         return plan.entries(job.layer.files)
-    match source.scan(job.include, job.exclude):
+    match source.scan(job.include, job.exclude, alive):
         case Unscannable(reason, message):
-            return Refusal(reason, message)
+            return Stall(reason, message)
         case scan:
             entries = small.within(scan.entries, run)
     if small.small_digest(entries) != run.digest:

@@ -5,15 +5,18 @@ Many of them take one queue.
 
 import asyncio
 
+import msgspec
+
 from shale.builder_sync.card import CARD
 from shale.builder_sync.decide import Seen, decide
 from shale.builder_sync.pack import pack_layer, scan_source
-from shale.builder_sync.results import Listed, Refusal
+from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import Released
 from shale.contracts.jobs import JOBS, Job, PackLayer, ScanArtifact
-from shale.oci.registry import Registry
+from shale.oci.refusal import NoAccess, Refused
+from shale.registries.target import Opener, Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
 from shale.runtime.service import Trigger
@@ -21,21 +24,23 @@ from shale.runtime.told import Told
 from shale.sources.reader.source import Readers
 from shale.sources.roots import Roots
 from shale.sources.schemes import open_source
-from shale.sources.source import Unscannable
+from shale.sources.source import Source, Unscannable
+
+Result = Listed | PackedLayer | Refusal | Stall
 
 
 class BuilderSync:
-    """The card and its three functions, over two doors: the sources below the roots, and the registry."""
+    """The card and its three functions, over two doors: the sources below the roots, and the registries."""
 
     card = CARD
 
-    def __init__(self, roots: Roots, registry: Registry, readers: Readers | None = None) -> None:
-        self.roots, self.registry, self.readers = roots, registry, readers
+    def __init__(self, roots: Roots, registries: Opener, readers: Readers | None = None) -> None:
+        self.roots, self.registries, self.readers = roots, registries, readers
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return that nothing came of the job yet: had something, the loop would not have asked."""
-        del trigger, told
-        return Seen()
+        del trigger
+        return Seen(now=told.now)
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
         """Return the next step."""
@@ -45,20 +50,35 @@ class BuilderSync:
 
     async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
         """Do the job in a thread."""
-        del seen
-        return Seen(await asyncio.to_thread(self._do, effect, beat))
+        return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat))
 
-    def _do(self, job: Job, beat: Beat) -> Listed | PackedLayer | Refusal:
+    def _do(self, job: Job, beat: Beat) -> Result:
         source = open_source(job.uri, self.roots, self.readers)
         match source, job:
             case Unscannable(reason, message), _:
-                return Refusal(reason, message)
+                return Stall(reason, message)
             case _, ScanArtifact():
-                return scan_source(source, job.include, job.exclude)
+                return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
             case _, PackLayer():
-                return pack_layer(job, source, self.registry, beat.moved)
+                return self._pack(job, source, beat)
+
+    def _pack(self, job: PackLayer, source: Source, beat: Beat) -> Result:
+        """Pack with the registry as the job's object names it, opened for this job alone."""
+        target = Target(job.repo, job.about.namespace, job.push_secret, job.registry)
+        try:
+            match self.registries.open(target, beat.pause):
+                case NoAccess() as why:
+                    return _kept_out(why)
+                case registry:
+                    return pack_layer(job, source, registry, beat.moved)
+        except Refused as refused:
+            return _kept_out(refused.why)
 
     async def release(self, about: About, told: Told) -> Released:
         """Hold nothing: an upload that was stopped took itself back."""
         del told
         return Released(about.whole(), self.card.name)
+
+
+def _kept_out(why: NoAccess) -> Stall:
+    return Stall(why.reason, why.message, AT_A_REGISTRY)

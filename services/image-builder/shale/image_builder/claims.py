@@ -4,7 +4,7 @@ Registries have no compare-and-set on tags, a bucket has (spike-findings A7).
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -49,17 +49,23 @@ class Bucket(Protocol):
         """Delete exactly this revision; False when another one is there."""
         ...
 
+    async def list(self, prefix: str) -> tuple[Sequence[Entry], int]:
+        """Return what the keys under `prefix` and a dot hold, and the last revision of all."""
+        ...
+
 
 class Claim(msgspec.Struct, frozen=True):
-    """Whose a tag is, and what its owner let it (and the ModelPack tag beside it) name, announced or not.
+    """Whose a tag is, and what its owner let it (and the tags beside it) name, announced or not.
 
-    `wrote` holds digests: what the tags named when they were moved last, and what they were to name then.
+    `wrote` holds digests: what the tags named when they were moved last, and what they were to name then. Of these
+    `names` are the latter, by their tags.
     """
 
     uid: str
     namespace: str
     name: str
     wrote: tuple[str, ...] = ()
+    names: dict[str, str] = {}
     generation: int = 0
     """The newest generation of its owner that moved the tags: an older one that slept must not move them back."""
 
@@ -96,24 +102,32 @@ class Claims:
                 await self.bucket.delete(_key(repo, tag), revision)
         raise _contested(repo, tag)
 
-    async def will_write(self, repo: str, tag: str, about: About, digests: Iterable[str]) -> bool:
-        """Note what the tags name and are about to name, so that after a crash their own writer may move them.
+    async def will_name(
+        self, repo: str, tag: str, about: About, names: Mapping[str, str], before: Iterable[str]
+    ) -> bool:
+        """Note what the tags are about to name, and what they named `before`.
 
-        False when the claim is not ours. Raises Transient when a newer generation moved the tags, or when too many
-        write to the claim at once.
+        So after a crash their own writer may move them, and nobody who deletes takes it away. False when the claim is
+        not ours. Raises Transient when a newer generation moved the tags, or when too many write to the claim at once.
         """
-        wanted = tuple(sorted(set(digests)))
+        wanted = tuple(sorted({*names.values(), *before}))
         for _ in range(TRIES):
             found, revision = await self.find(repo, tag)
             if found is None or found.uid != about.uid:
                 return False
             if found.generation > about.generation:
                 raise Transient(f"generation {found.generation} of {about.namespace}/{about.name} moved {repo}:{tag}")
-            now = msgspec.structs.replace(found, wrote=wanted, generation=about.generation)
+            now = msgspec.structs.replace(found, wrote=wanted, names=dict(names), generation=about.generation)
             noted = msgspec.json.encode(now)
             if found == now or await self.bucket.update(_key(repo, tag), noted, revision) is not None:
                 return True
         raise _contested(repo, tag)
+
+    async def others(self, repo: str, uid: str) -> frozenset[str]:
+        """Return the digests that claims of others in a repository name."""
+        entries, _ = await self.bucket.list(_folder(repo))
+        claims = (msgspec.json.decode(entry.value, type=Claim) for entry in entries if entry.value)
+        return frozenset(digest for claim in claims if claim.uid != uid for digest in claim.wrote)
 
     async def give_up(self, repo: str, tag: str, uid: str) -> None:
         """Free a tag if it is this uid's. Raises Transient when too many write to it at once."""
@@ -128,5 +142,9 @@ def _contested(repo: str, tag: str) -> Transient:
     return Transient(f"the claim on {repo}:{tag} changed {TRIES} times while it was written")
 
 
+def _folder(repo: str) -> str:
+    return f"tag.{hashlib.sha256(repo.encode()).hexdigest()[:32]}"
+
+
 def _key(repo: str, tag: str) -> str:
-    return f"tag.{hashlib.sha256(f'{repo}:{tag}'.encode()).hexdigest()[:32]}"
+    return f"{_folder(repo)}.{hashlib.sha256(tag.encode()).hexdigest()[:32]}"

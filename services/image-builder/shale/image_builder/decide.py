@@ -4,9 +4,19 @@ from shale.contracts.artifact import Layer
 from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
 from shale.contracts.jobs import PackLayer, ScanArtifact
 from shale.contracts.resources import Registry
-from shale.image_builder.seen import Claimed, ClaimTag, Failed, PublishImage, Seen, Taken, candidates
+from shale.image_builder.seen import (
+    CheckAccess,
+    Claimed,
+    ClaimTag,
+    Failed,
+    PublishImage,
+    Seen,
+    Taken,
+    candidates,
+)
 from shale.oci.limits import limits_of
 from shale.oci.plan import Unplannable, plan_layers
+from shale.oci.refusal import NoAccess
 from shale.runtime.decision import Ask, Decision, Do, Done, DropJobs, Hold, Refuse, Say, Wait
 from shale.runtime.service import Trigger
 
@@ -14,13 +24,16 @@ WINDOW = 8
 """Parts of one object that are asked at a time, largest first: a 1 TB model starves nobody (events.md)."""
 MAX_TRIES = 3
 A_DAY = 86_400.0
+LOOK_AGAIN = 60.0
+"""Seconds between two looks at a registry that lets nobody in: neither it nor a Secret sends facts."""
 ANOTHER_TAG = "make a version with another imageTag, or without one"
 
 
 def decide(trigger: Trigger, seen: Seen) -> Decision:
-    """Claim the tag, have the source listed, plan; ask for the layers that nobody packs yet.
+    """See that the registry lets us in, claim the tag, have the source listed, plan; ask for the layers.
 
-    When all are there, join them.
+    When all are there, join them. What somebody must mend outside the spec is waited for; refused is only what is on
+    record for this generation, and each refusal says what to do.
     """
     del trigger
     if not seen.held:
@@ -31,15 +44,19 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         return Refuse(seen.known.reason, seen.known.message)
     if seen.known is not None:
         return Done((seen.known,))
-    if seen.spec.layout == "tensors":
+    if (layout := seen.spec.layout) != "files":
         return Refuse(
-            "LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files"
+            "LayoutNotSupported", f"layout: {layout} is not packed by this release; make a version with layout: files"
         )
     if not seen.wanted:
         name = seen.spec.model_name
         return Do(Say((Wanted(about=seen.about, part=f"model~{name}", kind="model", name=name),)))
     if seen.refused is not None:
         return Do(DropJobs()) if seen.asked else Refuse(seen.refused.reason, seen.refused.message)
+    if isinstance(seen.reached, NoAccess):
+        keeps_out = seen.reached
+        until = seen.now + A_DAY
+        return Wait(keeps_out.reason, keeps_out.message, until=until, again_in=LOOK_AGAIN, stalled=True)
     return _prepare(seen) if seen.plan is None else _join(seen, seen.plan)
 
 
@@ -49,20 +66,19 @@ def _prepare(seen: Seen) -> Decision:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
         return _taken(seen, seen.tag)
+    scan = ScanArtifact(seen.about, "all~1", seen.storage.uri, seen.spec.include, seen.spec.exclude)
+    if scan.part in seen.asked and seen.scan is None:
+        return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
+    if seen.reached is None and seen.scan is None:
+        return Do(CheckAccess())
     tags = candidates(seen.spec, seen.about.uid)
     if seen.tag is None and not seen.spec.dry_run:
         return Do(ClaimTag(tags))
     if seen.scan is None:
-        scan = ScanArtifact(seen.about, "all~1", seen.storage.uri, seen.spec.include, seen.spec.exclude)
-        if scan.part in seen.asked:
-            return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
         return Do(Ask((scan,)))
-    if not seen.scan.files and not seen.scan.small:
-        cure = "put the weights there, or make a version with other globs"
-        return Refuse("EmptySource", f"{seen.storage.uri} holds no files that include and exclude let through: {cure}")
-    plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.spec.image_repo))
+    plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.host))
     if isinstance(plan, Unplannable):
-        return Refuse(plan.reason, plan.message)
+        return Refuse(plan.reason, f"{plan.message}; then {seen.about.retry}")
     tag = seen.tag.tag if isinstance(seen.tag, Claimed) else tags[0]
     return Do(Say((LayersPlanned(about=seen.about, layers=plan, tag=tag),)))
 
@@ -80,7 +96,8 @@ def _join(seen: Seen, plan: LayersPlanned) -> Decision:
     if given_up:
         return Refuse(
             "LayerLost",
-            f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push?",
+            f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push? When it "
+            f"is done, {seen.about.retry}",
         )
     if not absent:
         return Do(PublishImage(plan.tag, tuple((layer, seen.packed[layer.part]) for layer in plan.layers)))
@@ -116,4 +133,5 @@ def _largest(layer: Layer) -> tuple[int, str]:
 
 
 def _taken(seen: Seen, tag: Taken) -> Refuse:
-    return Refuse("TagTaken", f"{seen.spec.image_repo}:{tag.tag} {tag.by}: {ANOTHER_TAG}")
+    cure = f"{ANOTHER_TAG}; or free that tag, then {seen.about.retry}"
+    return Refuse("TagTaken", f"{seen.spec.image_repo}:{tag.tag} {tag.by}: {cure}")

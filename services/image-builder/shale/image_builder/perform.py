@@ -1,15 +1,23 @@
 """What image-builder changes in the world: the claim on a tag, and the image that it names."""
 
 import asyncio
+from collections.abc import Iterable
 
 import msgspec
 
 from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
+from shale.image_builder import tags
 from shale.image_builder.claims import Claims
-from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Seen, Taken
-from shale.oci.manifest import MODELPACK_SUFFIX, Document, Image, build
-from shale.oci.registry import Mismatch, Missing, Registry, push
+from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Reached, Seen, Taken
+from shale.oci.manifest import MODELPACK_SUFFIX, Image, build, tags_beside
+from shale.oci.registry import Mismatch, Registry, push
+
+
+async def check(registry: Registry, seen: Seen) -> Seen:
+    """Ask whether the registry lets us push."""
+    found = await asyncio.to_thread(registry.check, seen.spec.image_repo, push=True)
+    return msgspec.structs.replace(seen, reached=found or Reached())
 
 
 async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag) -> Seen:
@@ -21,7 +29,7 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
         if owner.uid != uid:
             taken = Taken(tag, f"is claimed by modelversion {owner.namespace}/{owner.name}")
             continue
-        there = {} if seen.spec.image_tag else await asyncio.to_thread(_named, registry, repo, tag)
+        there = {} if seen.spec.image_tag else await asyncio.to_thread(_named, registry, repo, tags_beside(tag))
         if set(there.values()) <= set(owner.wrote):
             return msgspec.structs.replace(seen, tag=Claimed(tag))
         await claims.give_up(repo, tag, uid)
@@ -32,33 +40,35 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
 async def publish(claims: Claims, registry: Registry, seen: Seen, effect: PublishImage) -> Seen:
     """Push everything by digest, then the tags.
 
-    A tag that names what was announced, or is not ours, does not move; nor does the ModelPack tag beside it, which
-    somebody else may have made.
+    A tag that names what was announced, or is not ours, does not move; nor do the tags beside it, which somebody else
+    may have made.
     """
     repo, uid = seen.spec.image_repo, seen.about.uid
-    image = build([packed for _, packed in effect.layers], effect.tag)
+    image = build([packed for _, packed in effect.layers], effect.tag, children=registry.orphans(repo))
     missing = await asyncio.to_thread(_missing, registry, repo, effect)
     if missing:
         return msgspec.structs.replace(seen, missing=missing)
     owner = await claims.take(repo, effect.tag, seen.about)
     if owner.uid != uid:
         return _taken(seen, effect, f"is claimed by modelversion {owner.namespace}/{owner.name}")
-    there = await asyncio.to_thread(_named, registry, repo, effect.tag)
     wanted = {tag: named.digest for tag, named in image.tags}
+    there = await asyncio.to_thread(_named, registry, repo, wanted)
     mine = set(owner.wrote) - seen.announced
     for tag, digest in there.items():
         if digest not in {wanted[tag], *mine}:
             return msgspec.structs.replace(seen, tag=Taken(tag, "names other content already"))
-    await asyncio.to_thread(_push, registry, repo, image)
-    if not await claims.will_write(repo, effect.tag, seen.about, (*there.values(), *wanted.values())):
+    move = tags.Move(repo, effect.tag, seen.about, wanted, tuple(there.values()))
+    if not await tags.note(claims, move):
         return _taken(seen, effect, "was claimed by another meanwhile")
-    await asyncio.to_thread(_tag, registry, repo, image)
+    await asyncio.to_thread(_push, registry, repo, image)
+    if not await tags.move(claims, registry, move, image):
+        return _taken(seen, effect, "was claimed by another meanwhile")
     return msgspec.structs.replace(seen, image=_built(seen, effect, image))
 
 
-def _named(registry: Registry, repo: str, tag: str) -> dict[str, str]:
-    """Return the digests that a tag and the ModelPack tag beside it name, of those that name anything."""
-    found = {name: registry.resolve(repo, name) for name in (tag, tag + MODELPACK_SUFFIX)}
+def _named(registry: Registry, repo: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the digests that tags name, of those that name anything."""
+    found = {name: registry.resolve(repo, name) for name in names}
     return {name: there.digest for name, there in found.items() if there is not None}
 
 
@@ -72,20 +82,7 @@ def _push(registry: Registry, repo: str, image: Image) -> None:
         if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
             raise Transient(f"the registry took {pushed.found} for {pushed.expected}")
     for document in image.manifests:
-        _put(registry, repo, document)
-
-
-def _tag(registry: Registry, repo: str, image: Image) -> None:
-    """Let the tags name the image: the last step, and the shortest that a pause may fall into."""
-    documents = {document.descriptor.digest: document for document in image.manifests}
-    for tag, named in image.tags:
-        _put(registry, repo, documents[named.digest], tag)
-
-
-def _put(registry: Registry, repo: str, document: Document, tag: str | None = None) -> None:
-    put = registry.put_manifest(repo, document.data, document.descriptor.media_type, tag)
-    if isinstance(put, Missing):
-        raise Transient(f"the registry lost {', '.join(put.digests)} while {document.descriptor.digest} was pushed")
+        tags.put(registry, repo, document)
 
 
 def _taken(seen: Seen, effect: PublishImage, by: str) -> Seen:

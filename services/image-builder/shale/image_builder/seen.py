@@ -6,6 +6,7 @@ from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.facts import ImageBuilt, LayerRefused, LayersPlanned, Scanned, ScanRefused, StorageReady
 from shale.contracts.resources import ModelVersionSpec
+from shale.oci.refusal import NoAccess
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -19,6 +20,10 @@ class Taken(msgspec.Struct, frozen=True):
 
     tag: str
     by: str
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """The registry lets us push."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -51,8 +56,16 @@ class Seen(msgspec.Struct, frozen=True):
     """Parts whose blobs the registry did not have when the image was to be published."""
     announced: frozenset[str] = frozenset()
     """Digests of all images of this version that were told: a tag that names one of them does not move any more."""
+    host: str = ""
+    """The registry's, whose limits count; empty when the image lies in a folder."""
+    reached: NoAccess | Reached | None = None
+    """Whether the registry lets us in, once that was asked."""
     tag: Claimed | Taken | None = None
     image: ImageBuilt | None = None
+
+
+class CheckAccess(msgspec.Struct, frozen=True):
+    """Find out what keeps us out of the registry, before a byte is read for it."""
 
 
 class ClaimTag(msgspec.Struct, frozen=True):
@@ -68,7 +81,7 @@ class PublishImage(msgspec.Struct, frozen=True):
     layers: tuple[tuple[Layer, PackedLayer], ...]
 
 
-Effect = ClaimTag | PublishImage
+Effect = CheckAccess | ClaimTag | PublishImage
 
 
 def candidates(spec: ModelVersionSpec, uid: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from shale.contracts.resources import KINDS, Model, ModelVersion, Object
 from shale.kube.resources import Changed, Deleted, Invalid, Missing, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.plane import Plane
+from shale.runtime.telemetry import unreadable
 from shale.watcher.announce import AddFinalizer, about, announce
 from shale.watcher.catalogue import catalogue
 
@@ -27,7 +28,7 @@ HANDS = 8
 log = logging.getLogger("shale.announce")
 
 Key = tuple[str, str, str]
-"""Kind, namespace, name; the kind `catalogue` stands for a Model's status."""
+"""Kind, namespace, name; the kind `catalogue` stands for a Model's status, `census` for who of a kind is not there."""
 
 
 class Census(Protocol):
@@ -49,6 +50,7 @@ class Announcer:
         self.gone: dict[str, About] = {}
         self._dirty: OrderedDict[Key | str, float] = OrderedDict()
         self._told: dict[str, tuple[int, bool]] = {}
+        self._listed: set[str] = set()
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -56,7 +58,7 @@ class Announcer:
 
         Who leads again after another did knows of objects that are gone by now.
         """
-        for memory in (self.objects, self.versions, self.gone, self._dirty, self._told):
+        for memory in (self.objects, self.versions, self.gone, self._dirty, self._told, self._listed):
             memory.clear()
         async with asyncio.TaskGroup() as group:
             for kind in KINDS:
@@ -67,7 +69,7 @@ class Announcer:
     def tell_again(self) -> None:
         """Forget what was told: everything is said once more, and refused where it is known."""
         self._told.clear()
-        for key in self.objects:
+        for key in (*self.objects, *(_census(kind) for kind in self._listed)):
             self._mark(key)
 
     async def _follow(self, kind: str) -> None:
@@ -77,8 +79,10 @@ class Announcer:
                     self._changed(obj)
                 case Deleted(obj):
                     self._deleted(obj)
-                case Synced(_, uids):
-                    await self._miss(kind, uids)
+                case Synced(_, _, odd):
+                    unreadable(kind, len(odd))
+                    self._listed.add(kind)
+                    self._mark(_census(kind))
                 case Interrupted(message, again_in):
                     log.warning("watch interrupted", extra={"kind": kind, "error": message, "again_in": again_in})
 
@@ -103,23 +107,20 @@ class Announcer:
         if not listed:
             self.versions.pop(_catalogue(version), None)
 
-    async def _miss(self, kind: str, uids: frozenset[str]) -> None:
+    async def _miss(self, kind: str) -> None:
         """After a list: who was declared and is not there is gone, whoever took its finalizer."""
-        for _ in range(10):
-            try:
-                for one in await self.census.declared(kind):
-                    if one.uid not in uids and not await self._is_there(one):
-                        self._gone(one)
-            except Transient as error:
-                log.warning("census", extra={"error": str(error)})
-                await asyncio.sleep(LONGEST)
-            else:
-                return
+        there = {obj.metadata.uid for obj in self.objects.values()}
+        for one in await self.census.declared(kind):
+            if one.uid not in there and not await self._is_there(one):
+                self._gone(one)
 
     async def _is_there(self, one: About) -> bool:
-        """Ask again: what was listed before the census is older than it, for who slept in between by a whole life."""
+        """Ask again: what was listed before the census is older than it, for who slept in between by a whole life.
+
+        What nobody can read may be anybody: it is there.
+        """
         obj = await self.resources.get(KINDS[one.kind], one.namespace, one.name)
-        return not isinstance(obj, Missing) and obj.metadata.uid == one.uid
+        return obj.unreadable if isinstance(obj, Missing) else obj.metadata.uid == one.uid
 
     def _gone(self, one: About) -> None:
         self.gone[one.uid] = one
@@ -144,6 +145,8 @@ class Announcer:
                 await asyncio.sleep(again)
                 self._dirty.setdefault(key, again)
                 self._wake.set()
+            except ValueError:  # one odd object must not end the watcher of all others, at each start again
+                log.exception("cannot be told", extra={"key": str(key)})
 
     async def _tell(self, key: Key | str) -> None:
         if isinstance(key, str):
@@ -152,6 +155,8 @@ class Announcer:
                 self.gone.pop(key, None)
         elif key[0] == "catalogue":
             await self._fold(key)
+        elif key[0] == "census":
+            await self._miss(key[1])
         elif (obj := self.objects.get(key)) is not None:
             await self._announce(obj)
 
@@ -186,6 +191,10 @@ class Announcer:
 
 def _key(obj: Object) -> Key:
     return obj.kind.lower(), obj.metadata.namespace, obj.metadata.name
+
+
+def _census(kind: str) -> Key:
+    return "census", kind, ""
 
 
 def _catalogue(obj: Object) -> Key:

@@ -35,4 +35,4 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     finalizers = seen.object.metadata.finalizers if seen.object else ()
     if FINALIZER in finalizers:
         return Do(DropFinalizer(tuple(finalizer for finalizer in finalizers if finalizer != FINALIZER)))
-    return Do(Forget()) if any(not said.is_gone for said in seen.told.said) else Done()
+    return Do(Forget(seen.told.up_to)) if any(not said.is_gone for said in seen.told.said) else Done()

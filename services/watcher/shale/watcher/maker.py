@@ -1,12 +1,14 @@
 """The Model of a first version: made when a version asks for it, once per version; its versions are deleted with it."""
 
+import logging
+
 import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.facts import Released
 from shale.contracts.resources import KINDS, Model, ModelVersion
 from shale.contracts.resources.meta import Metadata, OwnerReference
-from shale.kube.resources import Conflict, Invalid, Missing, Resources
+from shale.kube.resources import Invalid, Missing, Resources
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision, Do, Done, Look, Wait
 from shale.runtime.service import Trigger
@@ -15,7 +17,9 @@ from shale.watcher.card import MAKER
 
 ADOPTED = "shale.dev/model"
 """On a version: the uid of the Model that it was given. A Model that its user deletes afterwards is not made again."""
-SOON = 2.0
+log = logging.getLogger("shale.watcher")
+
+SOON, A_DAY = 2.0, 86_400.0
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -25,6 +29,8 @@ class Seen(msgspec.Struct, frozen=True):
     model: Model | None
     now: float
     stale: bool = False
+    trouble: str = ""
+    """Why the Model cannot be made or read."""
 
 
 class MakeModel(msgspec.Struct, frozen=True):
@@ -43,12 +49,18 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     version, model = seen.version, seen.model
     if version is None or ADOPTED in version.metadata.annotations or version.metadata.deletion_timestamp:
         return Done()
+    if seen.trouble:
+        return Wait("ModelRefused", seen.trouble, until=seen.now + A_DAY)
     if model is None:
         return Do(MakeModel())
     if model.metadata.deletion_timestamp:
         message = f"waits until the old model {model.metadata.name} is gone"
         return Wait("ModelDeleting", message, until=seen.now + 60, again_in=SOON)
     return Do(Adopt())
+
+
+def _named(version: ModelVersion | None) -> str:
+    return f"{version.metadata.namespace}/{version.metadata.name}" if version else ""
 
 
 class Maker:
@@ -67,6 +79,8 @@ class Maker:
         if not isinstance(version, ModelVersion) or version.metadata.uid != about.uid:
             return Seen(None, None, told.now)
         model = await self.resources.get(KINDS["model"], about.namespace, version.spec.model_name)
+        if isinstance(model, Missing):
+            return Seen(version, None, told.now, trouble=model.message if model.unreadable else "")
         return Seen(version, model if isinstance(model, Model) else None, told.now)
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
@@ -74,37 +88,32 @@ class Maker:
         return decide(trigger, seen)
 
     async def perform(self, effect: MakeModel | Adopt, seen: Seen, beat: Beat) -> Seen:
-        """Make or adopt; then look again."""
+        """Make or adopt; then look again, unless the store refuses it: a version's name for its Model may be odd."""
         del beat
+        refused = None
         if seen.version is not None:
             match effect:
                 case MakeModel():
-                    await self._make(seen.version)
+                    refused = await self._make(seen.version)
                 case Adopt():
-                    await self._adopt(seen.version, seen.model)
+                    refused = await self._adopt(seen.version, seen.model)
+        if isinstance(refused, Invalid):
+            log.warning("no model", extra={"version": _named(seen.version), "error": refused.message})
+            return msgspec.structs.replace(seen, trouble=refused.message)
         return msgspec.structs.replace(seen, stale=True)
 
-    async def _make(self, version: ModelVersion) -> None:
+    async def _make(self, version: ModelVersion) -> object:
         meta = Metadata(name=version.spec.model_name, namespace=version.metadata.namespace)
-        match await self.resources.create(Model(metadata=meta)):
-            case Invalid(message):
-                raise ValueError(f"the model of {version.metadata.name} was refused: {message}")
-            case _:
-                return
+        return await self.resources.create(Model(metadata=meta))
 
-    async def _adopt(self, version: ModelVersion, model: Model | None) -> None:
+    async def _adopt(self, version: ModelVersion, model: Model | None) -> object:
         if model is None:
-            return
+            return None
         owner = OwnerReference(model.api_version, model.kind, model.metadata.name, model.metadata.uid)
         others = tuple(one for one in version.metadata.owner_references if one.uid != owner.uid)
-        edited = await self.resources.edit_metadata(
+        return await self.resources.edit_metadata(
             version, owner_references=(*others, owner), annotations={ADOPTED: owner.uid}
         )
-        match edited:
-            case Invalid(message):
-                raise ValueError(f"{version.metadata.name} was not given to its model: {message}")
-            case Conflict() | Missing() | _:
-                return
 
     async def release(self, about: About, told: Told) -> Released:
         """Hold nothing."""

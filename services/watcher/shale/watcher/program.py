@@ -17,6 +17,7 @@ from shale.kube.resources import Resources
 from shale.runtime.process import Doors, Program
 from shale.runtime.settings import read
 from shale.watcher.announcer import Announcer
+from shale.watcher.keeper import Keeper
 from shale.watcher.maker import Maker
 from shale.watcher.scribe import Scribe
 from shale.watcher.undertaker import Undertaker
@@ -83,7 +84,7 @@ def _program(doors: Doors, resources: Resources, beside: tuple[Task, ...], close
 
     return Program(
         services=(Scribe(resources), Undertaker(resources), Maker(resources)),
-        tasks=(announcer.run, resync, *beside),
+        tasks=(announcer.run, resync, *beside, Keeper(doors.store, announcer.tell_again).run),
         lease="watcher",
         closes=closes,
     )

@@ -36,7 +36,7 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
     """
     phase, says = _standing(told)
     ended = before.observed_generation == told.about.generation and before.phase in TERMINAL
-    if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told)):
+    if ended and phase != "Deleting" and (phase not in TERMINAL or _was_known(told) or _contradicts(told, before)):
         return before
     sums = _sums(told)
     stall = next((said.reason for said in says if said.type == "Stalled"), "")  # seen in the table, where people look
@@ -55,6 +55,12 @@ def project(told: Told, before: ModelVersionStatus, now: str) -> ModelVersionSta
         finish_time=_when(told, ImageBuilt) or _when(told, Refused),
         conditions=stamp(says, before.conditions, told.about.generation, now),
     )
+
+
+def _contradicts(told: Told, before: ModelVersionStatus) -> bool:
+    """Whether another end is told of a generation that is Ready: its digest may be pinned by anyone, for ever."""
+    built = told.one(ImageBuilt)
+    return before.phase == "Ready" and (built is None or built.digest != before.digest)
 
 
 def _was_known(told: Told) -> bool:
@@ -77,7 +83,7 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         return "Pending", (Says("Ready", "False", "DryRun", dry), *storage)
     phase, message = _phase(told)
     worst = _worst(told)
-    if worst is not None and worst.state == "Stalled":
+    if worst is not None and _stalls(worst):
         return phase, (*stalled(worst.reason, worst.message[:MESSAGE]), *storage)
     if worst is not None and worst.state == "Retrying":
         again = max(0, round(worst.next_at - told.now))
@@ -122,9 +128,13 @@ def _when(told: Told, kind: type[Fact]) -> str:
 
 def _worst(told: Told) -> Progressed | None:
     """Return the reading that a person should know of first: what stalls, else what retries."""
-    rank = {"Stalled": 0, "Retrying": 1}
-    bad = (reading for reading in _open(told) if reading.state in rank)
-    return min(bad, key=lambda reading: (rank[reading.state], reading.part), default=None)
+    bad = (reading for reading in _open(told) if _stalls(reading) or reading.state == "Retrying")
+    return min(bad, key=lambda reading: (not _stalls(reading), reading.part), default=None)
+
+
+def _stalls(reading: Progressed) -> bool:
+    """Whether it stalls, or is only looked at once more: then work says at its beginning what stalled it."""
+    return reading.state == "Stalled" or (reading.state == "Working" and reading.reason != "")
 
 
 def _open(told: Told) -> tuple[Progressed, ...]:

@@ -50,7 +50,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if seen.stale:
         return Do(Look())
     if obj is None or told.declared is None:
-        return Do(Forget()) if obj is None and _is_left(told) else Done()
+        return Do(Forget(told.up_to)) if obj is None and _is_left(told) else Done()
     status = project(told, obj.status, _rfc3339(told.now))
     if _is_first_wait(obj.status, status):
         return Done()
@@ -61,8 +61,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
             if told.now < (due := seen.written + STEP_SECONDS):
                 return Wait("Throttled", "", until=due)
         return Do(ApplyStatus(status))
-    outlived = _outlived(told, status)
-    return Do(Forget(before=outlived)) if outlived else Done()
+    return Do(_outlived(told)) if status.phase in TERMINAL and _is_outlived(told) else Done()
 
 
 def _is_left(told: Told) -> bool:
@@ -78,9 +77,14 @@ def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> boo
 
 def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
     """Whether nothing but numbers moved, those in messages that count included."""
-    if before.phase != after.phase or before.observed_generation != after.observed_generation:
+    if _standing(before) != _standing(after):
         return False
     return [_gist(condition) for condition in before.conditions] == [_gist(condition) for condition in after.conditions]
+
+
+def _standing(status: ModelVersionStatus) -> tuple[str, int, str]:
+    """Return what no number is: an image that was built late for an older generation counts, too."""
+    return status.phase, status.observed_generation, status.digest
 
 
 def _gist(condition: Condition) -> tuple[str, str, str, str]:
@@ -92,13 +96,16 @@ def _step(before: ModelVersionStatus, after: ModelVersionStatus) -> float:
     return abs(after.bytes_done - before.bytes_done) / max(1, after.bytes_total)
 
 
-def _outlived(told: Told, status: ModelVersionStatus) -> int | None:
-    """Return the generation below which nothing is needed: the newest is terminal, and what was built is kept."""
-    if status.phase not in TERMINAL:
-        return None
-    keep = told.built.about.generation if told.built else told.about.generation
-    older = any(0 < said.fact.about.generation < keep for said in told.said if not said.is_gone)
-    return keep if older else None
+def _outlived(told: Told) -> Forget:
+    """Purge what nobody needs once the newest generation has its end: all older ones but the one whose image counts."""
+    keep = told.built.about.generation if told.built else 0
+    return Forget(told.up_to, before=told.about.generation, keep=keep)
+
+
+def _is_outlived(told: Told) -> bool:
+    forget = _outlived(told)
+    needed = {0, forget.keep, forget.before}
+    return any(said.fact.about.generation not in needed for said in told.said if not said.is_gone)
 
 
 def _rfc3339(now: float) -> str:

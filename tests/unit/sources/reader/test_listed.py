@@ -4,10 +4,12 @@ import msgspec
 import pytest
 
 from shale.contracts.artifact import File
+from shale.contracts.errors import Transient
 from shale.oci.small import LARGE
 from shale.oci.tarball import Entry
-from shale.sources.reader import listed
-from shale.sources.reader.listed import parsed
+from shale.sources.reader import listed, wire
+from shale.sources.reader.listed import Listed, parsed
+from shale.sources.reader.wire import Trouble
 from shale.sources.source import Scan, Unscannable
 
 URI = "reader://host:7077/claim/1"
@@ -22,9 +24,13 @@ GOOD = Scan(
 )
 
 
+def sent(scan):
+    return msgspec.json.encode(Listed(scan=scan))
+
+
 def test_a_listing_comes_as_it_was_sent():
-    assert parsed(URI, msgspec.json.encode(GOOD)) == GOOD
-    assert parsed(URI, msgspec.json.encode(Scan((), ()))) == Scan((), ())
+    assert parsed(URI, sent(GOOD)) == GOOD
+    assert parsed(URI, sent(Scan((), ()))) == Scan((), ())
 
 
 @pytest.mark.parametrize(
@@ -50,14 +56,14 @@ def test_a_listing_comes_as_it_was_sent():
     ],
 )
 def test_what_no_listing_of_ours_holds_is_refused(scan):
-    refused = parsed(URI, msgspec.json.encode(scan))
+    refused = parsed(URI, sent(scan))
     assert isinstance(refused, Unscannable)
     assert refused.reason == "NotAListing"
     assert refused.message.startswith(f"{URI} gave no listing of a folder (")
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b'{"files":[]}', b'{"files":[],"entries":[{"path":1}]}', b"\xff"]
+    "body", [b"", b"<html>", b"[]", b'{"scan":{"files":[]}}', b'{"scan":{"files":[],"entries":[{"path":1}]}}', b"\xff"]
 )
 def test_what_is_no_listing_at_all_is_refused(body):
     assert isinstance(parsed(URI, body), Unscannable)
@@ -65,6 +71,19 @@ def test_what_is_no_listing_at_all_is_refused(body):
 
 def test_more_than_a_listing_may_hold_is_refused(monkeypatch):
     monkeypatch.setattr(listed, "MAX_ENTRIES", 3)
-    refused = parsed(URI, msgspec.json.encode(GOOD))
+    refused = parsed(URI, sent(GOOD))
     assert isinstance(refused, Unscannable)
     assert "it names 1 large files and 4 others" in refused.message
+
+
+def test_what_a_reader_cannot_list_is_told_in_its_words():
+    trouble = Trouble("it is not there", "SourceNotFound")
+    assert parsed(URI, msgspec.json.encode(Listed(trouble=trouble))) == Unscannable("SourceNotFound", "it is not there")
+    with pytest.raises(Transient, match="stale"):
+        parsed(URI, msgspec.json.encode(Listed(trouble=Trouble("stale handle"))))
+
+
+def test_a_readers_words_are_cut():
+    refused = parsed(URI, msgspec.json.encode(Listed(trouble=Trouble("x" * 10_000, "Y" * 100))))
+    assert isinstance(refused, Unscannable)
+    assert (len(refused.reason), len(refused.message)) == (64, wire.MAX_WORDS)

@@ -13,7 +13,7 @@ from shale.cli.kinds import DEFAULT_NAMESPACE, Target, targets
 from shale.cli.screen import Sheet, note
 from shale.contracts.resources import Object
 from shale.kube import manifests
-from shale.kube.resources import Missing, Resources
+from shale.kube.resources import Listing, Missing, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 
 Found = tuple[Target, tuple[Object, ...]]
@@ -70,15 +70,24 @@ async def _find_all(options: Options, wanted: list[Target], resources: Resources
 async def _find(options: Options, wanted: Target, resources: Resources) -> tuple[Object, ...]:
     within = options.within
     if not wanted.name:
-        return (await resources.list(wanted.kind, within)).items
+        return _read(await resources.list(wanted.kind, within))
     if within is None:
         items = (await resources.list(wanted.kind)).items
         found = tuple(obj for obj in items if obj.metadata.name == wanted.name)
         return found or _missing(f"{wanted} is in no namespace: `shale get {wanted.kind.short} -A` lists all")
     obj = await resources.get(wanted.kind, within, wanted.name)
+    if isinstance(obj, Missing) and obj.unreadable:
+        return _missing(obj.message)
     if isinstance(obj, Missing):
         return _missing(f"{obj.message}: `shale get {wanted.kind.short} -A` lists those of all namespaces")
     return (obj,)
+
+
+def _read(listing: Listing) -> tuple[Object, ...]:
+    """Return what can be read, and say of each thing that cannot what it is."""
+    for one in listing.unreadable:
+        note(one.message)
+    return listing.items
 
 
 def _missing(message: str) -> tuple[Object, ...]:
@@ -124,8 +133,9 @@ async def _watch(common: Common, options: Options, wanted: list[Target], resourc
         async with asyncio.timeout(options.timeout or None), aclosing(changes(resources, wanted[0].kind)) as told:
             async for change in told:
                 match change:
-                    case Synced():
-                        continue
+                    case Synced(_, _, unreadable):
+                        for one in unreadable:
+                            note(one.message)
                     case Interrupted(message, again_in):
                         note(f"{message}; looking again in {again_in:g} s")
                     case _ if not _about(options, names, change.object):

@@ -55,6 +55,10 @@ class Kept:
                 self.restarts += 1
                 changed()
 
+    async def renew(self) -> None:
+        """End this run of it; being kept, it starts again."""
+        await self.process.end()
+
     async def end(self) -> None:
         """End it, and keep it no more."""
         self._stop.set()

@@ -19,9 +19,10 @@ WITHIN = 15.0
 """Seconds in which it must answer; it takes 0.2 s, longer with a large store."""
 
 
-def program(home: Home, port: int) -> Program:
-    """Return how the server is run. Raises CliError when it is not installed."""
-    command = (binary(), "--addr", HOST, "--port", str(port), "--jetstream", "--store_dir", str(home.store))
+def program(home: Home, port: int, monitor: int) -> Program:
+    """Return how the server is run; `monitor` is where it tells of its health. Raises CliError when it is not there."""
+    ports = ("--addr", HOST, "--port", str(port), "--http_port", str(monitor))
+    command = (binary(), *ports, "--jetstream", "--store_dir", str(home.store))
     return Program("nats-server", command, dict(os.environ), home.logs / "nats-server.log")
 
 

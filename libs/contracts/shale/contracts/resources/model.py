@@ -1,10 +1,12 @@
 """Model: a logical model, the parent of its versions."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, get_args
 
 import msgspec
 
+from shale.contracts.openset import words
 from shale.contracts.resources.meta import DNS_LABEL, Condition, Metadata, Rule, Text
+from shale.contracts.resources.modelversion import Phase
 
 
 class Display(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -34,7 +36,7 @@ class VersionRow(msgspec.Struct, frozen=True, rename="camel"):
 
     name: str
     model_version: str
-    phase: str
+    phase: Annotated[str, words(*get_args(Phase))]
     bytes: int = 0
 
 
@@ -42,7 +44,7 @@ class ModelStatus(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
     """What the versions of this model amount to."""
 
     observed_generation: int = 0
-    phase: str = ""
+    phase: Annotated[str, words("Ready", "Deleting")] = ""
     latest_version: LatestVersion | None = None
     versions: Annotated[tuple[VersionRow, ...], msgspec.Meta(max_length=100)] = ()
     versions_total: int = 0

@@ -1,10 +1,11 @@
 """ModelVersion: one immutable version of a model, packed from its storage into one image."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 import msgspec
 
 from shale.contracts.artifact import PackedLayer
+from shale.contracts.openset import words
 from shale.contracts.resources.meta import DNS_LABEL, Condition, Globs, Metadata, Name, Rule, Text, immutable
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
@@ -97,14 +98,14 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
     model_name: Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
     image_repo: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     storage: Storage
-    image_tag: Annotated[str, msgspec.Meta(max_length=118)] = ""
+    image_tag: Annotated[str, msgspec.Meta(max_length=116)] = ""
     created_by: Text = ""
     include: Globs = ""
     exclude: Globs = ""
-    layout: Literal["files", "tensors"] = "files"
+    layout: Annotated[str, words("files", "tensors")] = "files"
     push_secret_ref: SecretRef | None = None
     registry: Registry | None = None
-    deletion_policy: Literal["Retain", "Delete"] = "Retain"
+    deletion_policy: Annotated[str, words("Retain", "Delete")] = "Retain"
     attempt: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
 
@@ -126,12 +127,12 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
         ),
         Rule(
             "!has(self.imageTag) || self.imageTag == ''"
-            " || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,117}$')",
-            "imageTag must be an OCI tag of at most 118 characters: letters, digits, '.', '_' and '-'",
+            " || self.imageTag.matches('^[A-Za-z0-9_][A-Za-z0-9._-]{0,115}$')",
+            "imageTag must be an OCI tag of at most 116 characters: letters, digits, '.', '_' and '-'",
         ),
         Rule(
-            "!has(self.imageTag) || !self.imageTag.endsWith('-modelpack')",
-            "imageTag must not end in -modelpack: that tag is made beside yours",
+            "!has(self.imageTag) || !self.imageTag.matches('-(modelpack|linux-amd64|linux-arm64)$')",
+            "imageTag must not end in -modelpack, -linux-amd64 or -linux-arm64: such tags are made beside yours",
         ),
     )
 
@@ -140,8 +141,7 @@ class ModelVersionStatus(msgspec.Struct, frozen=True, rename="camel", omit_defau
     """What is; bytes are counted over the blobs that the image needs."""
 
     observed_generation: int = 0
-    phase: str = ""
-    """One of `Phase`; an open set where it travels (`Declared.known`)."""
+    phase: Annotated[str, words(*get_args(Phase))] = ""
     progress: str = ""
     bytes_total: int = 0
     bytes_done: int = 0

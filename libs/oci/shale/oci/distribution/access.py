@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from shale.oci.distribution.refusals import Refused, not_found
+from shale.oci.distribution.refusals import not_found
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 
 
 def check(find: Callable[[], Repository], *, push: bool) -> NoAccess | None:

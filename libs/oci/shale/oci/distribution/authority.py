@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from threading import Lock
 
-from shale.oci.distribution import challenge, tokens
+from shale.oci.distribution import challenge, origin, tokens
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Challenge, Scopes
-from shale.oci.distribution.credentials import Bearer, Credential, Credentials, Login
-from shale.oci.distribution.refusals import Refused, denied, unauthorized
+from shale.oci.distribution.credentials import Bearer, Credential, Login
+from shale.oci.distribution.options import Options
+from shale.oci.distribution.refusals import denied, unauthorized
 from shale.oci.distribution.transport import Request
-from shale.oci.registry import NoAccess
+from shale.oci.refusal import NoAccess, Refused
 
 Ask = Callable[[Request], Answer]
 """Sends to a token server, following no redirect."""
@@ -18,8 +19,8 @@ Ask = Callable[[Request], Answer]
 class Authority:
     """The challenge, the credential and the tokens of one registry, shared by its threads: one fetches, all wait."""
 
-    def __init__(self, host: str, credentials: Credentials, ask: Ask, clock: Callable[[], float]) -> None:
-        self._host, self._credentials, self._ask = host, credentials, ask
+    def __init__(self, host: str, options: Options, ask: Ask, clock: Callable[[], float]) -> None:
+        self._host, self._credentials, self._shown_to, self._ask = host, options.credentials, options.shown_to, ask
         self._challenge: Challenge | None = None
         self._held: Credential | None = None
         self._purse = tokens.Purse(clock)
@@ -71,7 +72,10 @@ class Authority:
         return f"Bearer {token.value}"
 
     def _fetch(self, asked: Challenge, scopes: Scopes) -> tokens.Token:
-        answer = self._ask(tokens.request(asked, scopes, self._held))
+        request = tokens.request(asked, scopes, self._held)
+        if self._held is not None and (why := self._shown_to(str(origin.of(request.url)))):
+            raise Refused(why)
+        answer = self._ask(request)
         if answer.status in {400, 401, 403}:
             raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
         if not answer.ok:

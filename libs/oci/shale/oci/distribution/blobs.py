@@ -9,11 +9,11 @@ from shale.contracts.errors import Transient
 from shale.oci.distribution import challenge
 from shale.oci.distribution.parts import PartsUpload
 from shale.oci.distribution.patience import BUSY, asked
-from shale.oci.distribution.refusals import Refused
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.stream import StreamUpload
 from shale.oci.distribution.transport import Lost, Request, Response
+from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed, Upload
 
 _CREATED, _PARTIAL, _WHOLE = 201, 206, 200

@@ -14,8 +14,9 @@ from shale.oci.distribution.authority import Authority
 from shale.oci.distribution.challenge import Scopes
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.patience import BUSY, asked
-from shale.oci.distribution.refusals import Refused, untrusted
+from shale.oci.distribution.refusals import untrusted
 from shale.oci.distribution.transport import Lost, Request, Response, Transport, UntrustedError
+from shale.oci.refusal import Refused
 
 Done = TypeVar("Done")
 
@@ -36,7 +37,7 @@ class Client:
         self.base, self.host, self.bounds, self.pause = base, host, options.patience, options.pause
         self._origin = origin.of(base)
         self._transport, self._insecure = transport, options.insecure
-        self._authority = Authority(host, options.credentials, self._ask, time.monotonic)
+        self._authority = Authority(host, options, self._ask, time.monotonic)
 
     def call(self, request: Request, scopes: Scopes, limit: int = SMALL) -> Answer:
         """Return the answer to a request that may be sent twice, whatever it is. Raises Transient (Refused too)."""

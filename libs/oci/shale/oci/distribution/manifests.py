@@ -5,9 +5,10 @@ from shale.oci import laws, manifest
 from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import blobs, referrers
 from shale.oci.distribution.answer import Answer
-from shale.oci.distribution.refusals import Refused, not_found
+from shale.oci.distribution.refusals import not_found
 from shale.oci.distribution.repository import ACCEPT, GONE, Repository
 from shale.oci.distribution.transport import Lost, Request
+from shale.oci.refusal import Refused
 from shale.oci.registry import Missing
 
 _INCOMPLETE = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_INVALID", "DIGEST_INVALID")

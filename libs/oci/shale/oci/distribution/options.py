@@ -8,6 +8,7 @@ import msgspec
 from shale.oci.distribution.credentials import Credentials, anonymous
 from shale.oci.distribution.patience import Patience
 from shale.oci.profiles import Profile, profile_of
+from shale.oci.refusal import NoAccess
 
 
 def pause(seconds: float) -> None:
@@ -15,11 +16,16 @@ def pause(seconds: float) -> None:
     Event().wait(seconds)
 
 
+def to_anyone(realm: str) -> NoAccess | None:
+    """Let any token server that a registry names see the credential, as Docker does."""
+    _ = realm
+
+
 class Options(msgspec.Struct, frozen=True):
     """`home`: the registry of names without a host. `insecure`: no proof by TLS, and plain http where there is none.
 
     `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries; one that raises ends
-    the work, as a stop does.
+    the work, as a stop does. `shown_to` says why a token server (`host` or `host:port`) must not see the credential.
     """
 
     credentials: Credentials = anonymous
@@ -29,3 +35,4 @@ class Options(msgspec.Struct, frozen=True):
     patience: Patience = Patience()
     pause: Callable[[float], None] = pause
     profile: Callable[[str], Profile] = profile_of
+    shown_to: Callable[[str], NoAccess | None] = to_anyone

@@ -1,16 +1,7 @@
 """What keeps us out, with the cure. Raised inside, so that it ends any work; `Registry.check` answers it as a value."""
 
-from shale.contracts.errors import Transient
 from shale.oci.distribution.credentials import Credential, Login
-from shale.oci.registry import NoAccess
-
-
-class Refused(Transient):
-    """A refusal that a work met half-way: transient, for the next try begins with `check`."""
-
-    def __init__(self, why: NoAccess) -> None:
-        super().__init__(why.message)
-        self.why = why
+from shale.oci.refusal import NoAccess
 
 
 def unauthorized(host: str, held: Credential | None, said: str) -> NoAccess:

@@ -12,7 +12,8 @@ from shale.oci.distribution.client import Client
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.repository import ACCEPT, Repository
 from shale.oci.distribution.transport import Transport, Trust
-from shale.oci.registry import Missing, NoAccess, Pushed, Unsupported, Upload
+from shale.oci.refusal import NoAccess
+from shale.oci.registry import Missing, Pushed, Unsupported, Upload
 
 
 class Distribution:
@@ -21,9 +22,11 @@ class Distribution:
     What it cannot explain it raises as ValueError: an answer that no registry should give.
     """
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Options | None = None, transport: Transport | None = None) -> None:
+        """With a `transport` its connections are used, which others may use too; `options` say the same trust."""
         self._options = options or Options()
-        self._transport = Transport(Trust(self._options.insecure, self._options.ca), self._options.patience)
+        trust = Trust(self._options.insecure, self._options.ca)
+        self._transport = transport or Transport(trust, self._options.patience)
         self._clients: dict[str, Client] = {}
         self._lock = Lock()
 
@@ -34,6 +37,10 @@ class Distribution:
     def check(self, repo: str, *, push: bool) -> NoAccess | None:
         """See `Registry.check`: by beginning an upload that is given up, or by asking for a tag."""
         return access.check(lambda: self._repo(repo), push=push)
+
+    def orphans(self, repo: str) -> bool:
+        """See `Registry.orphans`: as far as is known of the host."""
+        return self._options.profile(names.split(repo, self._options.home)[0]).orphans
 
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`: two questions, for a registry keeps manifests apart."""

@@ -7,9 +7,10 @@ from contextlib import suppress
 from shale.contracts.errors import Transient
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Scopes
-from shale.oci.distribution.refusals import Refused, not_found
+from shale.oci.distribution.refusals import not_found
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.transport import Lost, Request, pieces
+from shale.oci.refusal import Refused
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _OCTETS = {"Content-Type": "application/octet-stream"}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import nats.errors
@@ -68,10 +68,32 @@ class Bucket:
         return await self._put(key, b"", revision, None, {_OPERATION: "DEL"}) is not None
 
     async def list(self, prefix: str) -> tuple[list[Entry], int]:
-        """Return what the keys under `prefix.` hold, and the last revision of the whole bucket. Raises Transient."""
-        info = await self.bus.api(f"STREAM.INFO.{self._stream}", {})
-        if "error" in info:
-            raise Transient(f"{self.name}: {info['error'].get('description')}")
+        """Return what the keys under `prefix.` hold, and the last revision of the whole bucket. Raises Transient.
+
+        A key that is written to meanwhile may be left out by the consumer: it is asked for by its name, as who is not
+        in a list is taken for deleted.
+        """
+        keys, revision = await self._keys(prefix)
+        entries = await self._entries(prefix)
+        for key in keys - entries.keys():
+            if (entry := await self._last(key)) is not None:
+                entries[key] = entry
+        return [one for one in entries.values() if not one.deleted], revision
+
+    async def _keys(self, prefix: str) -> tuple[set[str], int]:
+        """Return the keys under `prefix.`, those that were deleted too, and the bucket's last revision before."""
+        keys: set[str] = set()
+        revision, offset, total = 0, 0, 1
+        while offset < total:
+            info = await self._info({"subjects_filter": f"{self._prefix}{prefix}.>", "offset": offset})
+            revision = revision or int(info["state"]["last_seq"])
+            page: dict[str, int] = info["state"].get("subjects") or {}
+            keys |= {subject.removeprefix(self._prefix) for subject in page}
+            offset, total = offset + max(1, len(page)), int(info.get("total", 0))
+        return keys, revision
+
+    async def _entries(self, prefix: str) -> dict[str, Entry]:
+        """Return what a consumer of the last entry of each key delivers, deletions too."""
         entries: dict[str, Entry] = {}
         quiet = 0
         async with aclosing(self._batches(prefix, api.DeliverPolicy.LAST_PER_SUBJECT, None)) as batches:
@@ -79,7 +101,7 @@ class Bucket:
                 entries |= {entry.key: entry for entry in batch}
                 quiet = 0 if batch else quiet + 1
                 if left == 0:
-                    return [one for one in entries.values() if not one.deleted], int(info["state"]["last_seq"])
+                    return entries
                 if quiet > LOOK_EVERY:
                     break
         raise Transient(f"listing {self.name}/{prefix}: it did not come to its end; half a list says what is not so")
@@ -87,10 +109,15 @@ class Bucket:
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Entry]:
         """Yield every change under `prefix.` of a revision above `after`, in order, without end. Raises Transient.
 
-        An ephemeral consumer that is lost with its server is made again from the last revision seen.
+        An ephemeral consumer that is lost with its server is made again from the last revision seen; in a bucket that
+        was made anew that revision means nothing, so it is Transient, for the caller to list again.
         """
-        seen = after
+        seen, born = after, ""
         while True:
+            info = await self._info()
+            if born not in {"", info["created"]} or int(info["state"]["last_seq"]) < seen:
+                raise Transient(f"{self.name} was made anew: list again")
+            born = info["created"]
             async with aclosing(self._batches(prefix, api.DeliverPolicy.BY_START_SEQUENCE, seen + 1)) as batches:
                 async for batch, _ in batches:
                     for entry in batch:
@@ -147,6 +174,12 @@ class Bucket:
         finally:
             await sub.unsubscribe()
             await self._end(info.name if info else "")
+
+    async def _info(self, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        info = await self.bus.api(f"STREAM.INFO.{self._stream}", body or {})
+        if "error" in info:
+            raise Transient(f"{self.name}: {info['error'].get('description')}")
+        return info
 
     async def _end(self, consumer: str) -> None:
         """Delete a consumer that has done: the server lets one stream have so many, and each list makes one."""

@@ -1,16 +1,13 @@
 """Who was declared: the subjects of all wishes, read from the stream's own index."""
 
-import logging
 from collections.abc import Iterable
 
 from shale.contracts import streams, subjects
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Declared
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.levels import read
-
-log = logging.getLogger("shale.bus")
+from shale.runtime.telemetry import skipped
 
 
 class JetCensus:
@@ -24,12 +21,15 @@ class JetCensus:
         level = await read(self.bus, streams.FACTS.name, (subjects.of_gone(uid),))
         return any(said.is_gone for said in level.said)
 
-    async def declared(self, kind: str) -> Iterable[About]:
-        """Return whoever has a `Declared` of this kind, the newest generation each. Raises Transient."""
+    async def declared(self, kind: str, namespace: str = "") -> Iterable[About]:
+        """Return whoever has a `Declared` of this kind (in one namespace), the newest generation each.
+
+        Raises Transient.
+        """
         newest: dict[str, About] = {}
         offset, total = 0, 1
         while offset < total:
-            body = {"subjects_filter": subjects.heard(kind, Declared), "offset": offset}
+            body = {"subjects_filter": subjects.wishes(kind, namespace), "offset": offset}
             answer = await self.bus.api(f"STREAM.INFO.{streams.FACTS.name}", body)
             if "error" in answer:
                 raise Transient(f"{streams.FACTS.name}: {answer['error'].get('description')}")
@@ -46,5 +46,5 @@ def _about(subject: str) -> About | None:
     try:
         return subjects.place(subject).about
     except subjects.SubjectError as error:
-        log.warning("undecodable", extra={"subject": subject, "error": str(error)})
+        skipped("undecodable", subject, error)
         return None

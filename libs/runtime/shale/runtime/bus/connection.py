@@ -21,6 +21,8 @@ TIMEOUT = 5.0
 FENCE = "Nats-Expected-Last-Subject-Sequence"
 FENCE_SUBJECT = f"{FENCE}-Subject"
 TTL = "Nats-TTL"
+HEARD = "Shale-Heard"
+"""On a tick: the sequence of the fact of another object that it stands for."""
 
 WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077

@@ -13,7 +13,7 @@ from collections import OrderedDict
 import nats.errors
 from nats.aio.msg import Msg
 
-from shale.contracts.envelope import unwrap
+from shale.contracts.envelope import unwrap_from
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Gone
 from shale.runtime.beat import Cause
@@ -24,7 +24,7 @@ from shale.runtime.loop import settle
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
 from shale.runtime.quarantine import Quarantine
 from shale.runtime.service import Service
-from shale.runtime.telemetry import settling
+from shale.runtime.telemetry import settling, skipped
 from shale.runtime.work import Work
 
 MAX_WAITING = 1024
@@ -41,6 +41,10 @@ class Case:
         self.work = work
 
 
+MISSED = 2
+"""Heartbeats that may fail: the third would come when the server has given the messages to others."""
+
+
 class Desk:
     """All work that one service has in this process."""
 
@@ -49,6 +53,9 @@ class Desk:
         self.waiting: OrderedDict[str, list[Letter]] = OrderedDict()
         self.busy: dict[str, Case] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: dict[str, int] = {}
+        """When each namespace had its turn last."""
+        self._begun = 0
         self._quarantine = Quarantine()
 
     @property
@@ -69,11 +76,11 @@ class Desk:
         for message in messages:
             try:
                 letter = read(message)
-            except ValueError as error:
-                log.error("undecodable", extra={"subject": message.subject, "error": str(error)})  # noqa: TRY400 (its text says all)
-                await self._bury(message, str(error))
+            except Exception as error:  # noqa: BLE001 (whatever it is, a stranger's message must not end the process)
+                skipped("undecodable", message.subject, error)
+                await self._bury(message, f"{error}" if isinstance(error, ValueError) else repr(error))
                 continue
-            if letter is not None and letter.trigger.about.kind in self.service.card.kinds:
+            if letter is not None and letter.trigger.about.kind in self.service.card.minds:
                 self.waiting.setdefault(letter.key, []).append(letter)
             else:
                 await message.ack()
@@ -88,15 +95,23 @@ class Desk:
             log.exception("not buried; it comes again", extra={"subject": message.subject})
 
     def _pump(self) -> None:
-        free = self.service.card.concurrency - len(self.busy)
-        for key in [key for key in self.waiting if key not in self.busy][: max(0, free)]:
+        while len(self.busy) < self.service.card.concurrency and (key := self._next()):
             letters = sorted(self.waiting.pop(key), key=age)
-            self.busy[key] = case = Case(
-                letters, Work(self.service.card, newest(letters), self.plane, self._quarantine)
-            )
+            work = Work(self.service.card, newest(letters), self.plane, self._quarantine, self.ack_wait)
+            self.busy[key] = case = Case(letters, work)
             task = asyncio.create_task(self._settle(key, case), name=f"settle {key}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _next(self) -> str:
+        """Return the key that comes next, empty for none: namespaces by turns, of one the key that waits longest."""
+        waiting = {key: letters[0].trigger.about.namespace for key, letters in self.waiting.items()}
+        ready = (key for key in waiting if key not in self.busy)
+        key = min(ready, key=lambda key: self._turns.get(waiting[key], 0), default="")
+        if key:
+            self._begun += 1
+            self._turns = {one: self._turns.get(one, 0) for one in waiting.values()} | {waiting[key]: self._begun}
+        return key
 
     async def _settle(self, key: str, case: Case) -> None:
         last = case.letters[-1].message
@@ -117,7 +132,7 @@ class Desk:
             self._pump()
 
     async def _answer(self, case: Case, answer: Answer) -> None:
-        if isinstance(answer, Leave):
+        if isinstance(answer, Leave) or case.work.beat.cause == "lost":
             return
         *older, last = (letter.message for letter in case.letters)
         for message in older:
@@ -140,23 +155,33 @@ class Desk:
         await asyncio.gather(self._keep_all(), self._pulse_all())
 
     async def _keep_all(self) -> None:
+        missed = 0
         while True:
             await asyncio.sleep(self.ack_wait / 3)
-            for letter in self.letters:
-                await self._keep(letter.message)
+            kept = [await self._keep(letter.message) for letter in self.letters]
+            missed = 0 if all(kept) and self.bus.is_connected else missed + 1
+            if missed >= MISSED:
+                self._lose_all()
+
+    def _lose_all(self) -> None:
+        """Stop, as others may have all this by now: nothing of it is acked or naked."""
+        if self.letters:
+            log.warning("heartbeats failed: others may have the work", extra={"messages": len(self.letters)})
+        self.waiting.clear()
+        self._stop_all("lost")
 
     async def _pulse_all(self) -> None:
         while True:
             await asyncio.sleep(min(1.0, self.ack_wait / 3))
             await asyncio.gather(*(self._pulse(case) for case in self.busy.values()))
 
-    async def _keep(self, message: Msg) -> None:
+    async def _keep(self, message: Msg) -> bool:
         try:
             await message.in_progress()
         except (nats.errors.Error, TimeoutError) as error:
-            log.warning(
-                "heartbeat failed: another worker may take it", extra={"subject": message.subject, "error": str(error)}
-            )
+            log.warning("heartbeat failed", extra={"subject": message.subject, "error": str(error)})
+            return False
+        return True
 
     async def _pulse(self, case: Case) -> None:
         try:
@@ -170,9 +195,9 @@ class Desk:
         A plain subscription brings this, so that nobody packs for nothing.
         """
         try:
-            fact = unwrap(message.data)[1]
+            fact = unwrap_from(message.subject, message.data)[1]
         except ValueError:
-            return
+            return  # who takes it from its stream counts and buries it
         if not isinstance(fact, (Gone, Declared)):
             return
         for case in self.busy.values():
@@ -201,7 +226,7 @@ class Desk:
         await self._idle(grace)
         self._stop_all("handed over")
         await self._idle(grace)
-        await asyncio.gather(*(case.work.hands_over() for case in self.busy.values()))
+        await asyncio.gather(*(case.work.rests("handed over: this process ends") for case in self.busy.values()))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

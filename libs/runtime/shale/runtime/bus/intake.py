@@ -50,9 +50,18 @@ async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event)
             )
             await _unbind(sub)
             sub = None
-            await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
+            await _pause(BACKOFF[min(failures, len(BACKOFF) - 1)], drain)
             failures += 1
     await _unbind(sub)
+
+
+async def _pause(seconds: float, drain: asyncio.Event) -> None:
+    """Wait, unless it is time to end."""
+    try:
+        async with asyncio.timeout(seconds):
+            await drain.wait()
+    except TimeoutError:
+        return
 
 
 async def _unbind(sub: JetStreamContext.PullSubscription | None) -> None:

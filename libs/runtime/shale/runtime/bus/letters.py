@@ -1,17 +1,19 @@
 """From a message to what it asks to look at."""
 
-import logging
+import re
 
 import msgspec
 from nats.aio.msg import Msg
 
-from shale.contracts import streams
+from shale.contracts import streams, subjects
 from shale.contracts.about import About
 from shale.contracts.envelope import unwrap_from
 from shale.contracts.jobs import JOBS
+from shale.runtime.bus.connection import HEARD
 from shale.runtime.service import Trigger, Woken
+from shale.runtime.telemetry import skipped
 
-log = logging.getLogger("shale.desk")
+_SEQUENCE = re.compile(r"[0-9]{1,19}")
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -30,18 +32,32 @@ def read(message: Msg) -> Letter | None:
     """Return the letter, None for somebody's newer word. Raises ValueError when it cannot be decoded."""
     stream = message.metadata.stream
     if stream == streams.TICKS.name:
-        return Letter(message, Woken(msgspec.json.decode(message.data, type=About)))
+        return Letter(message, _tick(message))
     envelope, decoded = unwrap_from(message.subject, message.data)
     if stream == streams.JOBS.name:
         if not isinstance(decoded, JOBS):
             raise ValueError(f"{message.subject} holds no job known here")
         return Letter(message, decoded)
     if decoded is None:
-        log.info("unknown type", extra={"subject": message.subject, "type": envelope.type})
+        skipped("unknown type", message.subject, envelope.type)
         return None
     return Letter(
         message, Woken(decoded.about, message.metadata.sequence.stream if stream == streams.FACTS.name else 0)
     )
+
+
+def _tick(message: Msg) -> Woken:
+    """Return whom a tick wakes. Raises ValueError when it is none of ours."""
+    try:
+        about = msgspec.json.decode(message.data, type=About)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    subjects.check(about)
+    _, _, service, *_ = message.subject.split(".")
+    if message.subject != subjects.of_tick(service, about):
+        raise ValueError(f"it wakes for {about}, on the subject {message.subject}")
+    heard = (message.headers or {}).get(HEARD, "")
+    return Woken(about, heard=int(heard) if _SEQUENCE.fullmatch(heard) else 0)
 
 
 def newest(letters: list[Letter]) -> Trigger:
@@ -49,7 +65,8 @@ def newest(letters: list[Letter]) -> Trigger:
     trigger = letters[-1].trigger
     if not isinstance(trigger, Woken):
         return trigger
-    return Woken(trigger.about, max(getattr(letter.trigger, "sequence", 0) for letter in letters))
+    woken = [letter.trigger for letter in letters if isinstance(letter.trigger, Woken)]
+    return Woken(trigger.about, max(one.sequence for one in woken), max(one.heard for one in woken))
 
 
 def age(letter: Letter) -> tuple[int, int]:

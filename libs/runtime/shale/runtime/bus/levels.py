@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import logging
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,16 +10,15 @@ import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 
-from shale.contracts.envelope import unwrap, unwrap_from
+from shale.contracts.envelope import unwrap_from
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Fact, Progressed
 from shale.runtime.bus.connection import TIMEOUT, Bus, heed_cancel
+from shale.runtime.telemetry import skipped
 from shale.runtime.told import Said
 
 _NO_MESSAGE = 10037
 """The API's "no message found"; its code 404 says as much of a stream that is not there."""
-
-log = logging.getLogger("shale.bus")
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -65,7 +63,7 @@ def _decode(message: Msg, headers: dict[str, str]) -> Said | None:
     try:
         envelope, fact = unwrap_from(headers.get("Nats-Subject", ""), message.data)
     except ValueError as error:
-        log.warning("undecodable", extra={"subject": headers.get("Nats-Subject"), "error": str(error)})
+        skipped("undecodable", headers.get("Nats-Subject", ""), error)
         return None
     return None if fact is None else Said(cast("Fact", fact), int(headers["Nats-Sequence"]), envelope.time)
 
@@ -99,8 +97,8 @@ async def last_reading(bus: Bus, stream: str, subject: str) -> tuple[Progressed 
         raise Transient(f"reading {stream}, {subject}: {answer['error'].get('description')}")
     sequence = int(answer["message"]["seq"])
     try:
-        _, reading = unwrap(base64.b64decode(answer["message"].get("data", "")))
+        _, reading = unwrap_from(subject, base64.b64decode(answer["message"].get("data", "")))
     except ValueError as error:
-        log.warning("undecodable", extra={"subject": subject, "error": str(error)})
+        skipped("undecodable", subject, error)
         return None, sequence
     return (reading if isinstance(reading, Progressed) else None), sequence

@@ -18,9 +18,11 @@ from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
 from shale.sources.filesystem import FileSystem
 from shale.sources.reader import wire
+from shale.sources.reader.body import Body
+from shale.sources.reader.listed import Listed
 from shale.sources.reader.volume import Volume
 from shale.sources.reader.wire import Trouble
-from shale.sources.source import SourceChangedError, Unscannable
+from shale.sources.source import SourceChangedError, UnreadableError, Unscannable
 
 
 class Serving(Protocol):
@@ -73,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._trouble(HTTPStatus.NOT_FOUND, f"this reader serves {self.server.volume.path}")
         try:
             return self._serve(below.strip("/") if below in {"", "/"} else below[1:])
+        except UnreadableError as error:
+            return self._unscannable(error.why)
         except SourceChangedError as error:
             return self._trouble(HTTPStatus.PRECONDITION_FAILED, str(error))
         except Transient as error:
@@ -96,15 +100,24 @@ class Handler(BaseHTTPRequestHandler):
                 return self._trouble(HTTPStatus.NOT_FOUND, "ask for list or files/<path>")
 
     def _list(self, source: FileSystem) -> None:
+        """Answer with signs of life while the folder is walked, and then with what came of it."""
         asked = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        scan = source.scan(asked.get("include", [""])[0], asked.get("exclude", [""])[0])
+        body = Body(self.wfile)
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            scan = source.scan(asked.get("include", [""])[0], asked.get("exclude", [""])[0], body.alive)
+        except Transient as error:
+            scan = Trouble(str(error))
         if isinstance(scan, Unscannable):
-            return self._unscannable(scan)
-        body = msgspec.json.encode(scan)
-        if len(body) > wire.MAX_LISTING:
+            scan = Trouble(scan.message, scan.reason)
+        told = Listed(trouble=scan) if isinstance(scan, Trouble) else Listed(scan=scan)
+        if len(data := msgspec.json.encode(told)) > wire.MAX_LISTING:
             why = f"{source.uri} holds names of more than {wire.MAX_LISTING} bytes: exclude what serving does not need"
-            return self._unscannable(Unscannable("TooManyFiles", why))
-        return self._say(HTTPStatus.OK, body, "application/json")
+            data = msgspec.json.encode(Listed(trouble=Trouble(why, "TooManyFiles")))
+        body.end(data)
 
     def _file(self, source: FileSystem, path: str) -> None:
         meant = wire.untag(self.headers.get("If-Match", ""))
@@ -134,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(first)
             for block in blocks:
                 self.wfile.write(block)
-        except (SourceChangedError, Transient, OSError):
+        except (SourceChangedError, UnreadableError, Transient, OSError):
             self.close_connection = True  # less than was promised: the asker asks again, and is told why
 
     def _ready(self) -> None:

@@ -2,17 +2,38 @@
 
 import msgspec
 
+from shale.contracts.errors import Transient
 from shale.oci.small import LARGE
 from shale.oci.tarball import Entry, is_whiteout
+from shale.sources.reader import wire
+from shale.sources.reader.wire import Trouble
 from shale.sources.source import MAX_ENTRIES, MAX_LARGE, Scan, Unscannable
 
 
+class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a listing: one of these."""
+
+    scan: Scan | None = None
+    trouble: Trouble | None = None
+
+
 def parsed(uri: str, body: bytes) -> Scan | Unscannable:
-    """Return a listing that keeps every rule of one made here; else what is wrong with it."""
+    """Return a listing that keeps every rule of one made here; else what is wrong with it.
+
+    Raises Transient when that passes by itself.
+    """
     try:
-        scan = msgspec.json.decode(body, type=Scan)
+        listed = msgspec.json.decode(body, type=Listed)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return _foreign(uri, str(error))
+    if (trouble := listed.trouble) is not None:
+        if not trouble.reason:
+            raise Transient(trouble.message[: wire.MAX_WORDS])
+        return Unscannable(trouble.reason[:64], trouble.message[: wire.MAX_WORDS])
+    return _checked(uri, listed.scan or Scan((), ()))
+
+
+def _checked(uri: str, scan: Scan) -> Scan | Unscannable:
     if len(scan.files) > MAX_LARGE or len(scan.entries) > MAX_ENTRIES:
         return _foreign(uri, f"it names {len(scan.files)} large files and {len(scan.entries)} others")
     for things, fits in ((scan.files, _is_large), (scan.entries, _is_small)):

@@ -1,10 +1,9 @@
 """A volume that only a node or a claim has, through its reader: `reader://<service>.<namespace>.svc:7077/<claim>/1`."""
 
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -14,9 +13,7 @@ from shale.oci.tarball import Content
 from shale.sources.reader import wire
 from shale.sources.reader.listed import parsed
 from shale.sources.reader.wire import Address, Trouble
-from shale.sources.source import BLOCK, Scan, SourceChangedError, Unscannable
-
-_MAX_WORDS = 4096
+from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable, unheard
 
 
 class Readers(msgspec.Struct, frozen=True):
@@ -47,12 +44,13 @@ class Reader:
 
     def resolve(self) -> str | Unscannable:
         """See `Source.resolve`: a folder cannot be pinned, each of its files carries a version instead."""
-        answer = self._asked("GET", "")
+        answer = self._asked("")
         return answer if isinstance(answer, Unscannable) else self.uri
 
-    def scan(self, include: str = "", exclude: str = "") -> Scan | Unscannable:
-        """See `Source.scan`."""
-        answer = self._asked("GET", f"/list?{urlencode({'include': include, 'exclude': exclude})}", wire.MAX_LISTING)
+    def scan(self, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard) -> Scan | Unscannable:
+        """See `Source.scan`: the reader gives a sign of life every second."""
+        path = f"/list?{urlencode({'include': include, 'exclude': exclude})}"
+        answer = self._asked(path, most=wire.MAX_LISTING, alive=alive)
         return answer if isinstance(answer, Unscannable) else parsed(self.uri, answer)
 
     def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
@@ -71,16 +69,16 @@ class Reader:
             if offset == came:
                 raise Transient(f"{content.path!r} in {self.uri} broke off at {offset} of {end} bytes")
         if not whole or not content.size:  # what is one block was checked after it was read, and before it was sent
-            checked = self._asked("GET", path, headers=known | {"Range": f"bytes={end}-"})
+            checked = self._asked(path, known | {"Range": f"bytes={end}-"})
             if isinstance(checked, Unscannable):
-                raise SourceChangedError(checked.message)
+                raise UnreadableError(checked)
 
     def _blocks(self, path: str, headers: dict[str, str], buffer: memoryview, offset: int, end: int) -> Generator[int]:
         """Fill the buffer again and again until the answer ends, whole or not."""
-        line, answer = self._answer("GET", path, headers)
+        line, answer = self._answer(path, headers)
         try:
             if answer.status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-                raise self._lost(answer.status, answer.read(_MAX_WORDS))
+                raise self._lost(answer.status, answer.read(wire.MAX_WORDS))
             if answer.length != end - offset:
                 raise Transient(f"{self.uri} promises {answer.length} bytes of {path}, not {end - offset}")
             while offset < end:
@@ -98,24 +96,38 @@ class Reader:
             if line is not None:
                 line.close()
 
-    def _asked(self, method: str, below: str, most: int = _MAX_WORDS, headers: Any = None) -> bytes | Unscannable:  # noqa: ANN401 (a mapping or none)
-        """Ask for something small."""
-        line, answer = self._answer(method, below, headers or {})
+    def _asked(
+        self,
+        below: str,
+        headers: dict[str, str] | None = None,
+        *,
+        most: int = wire.MAX_WORDS,
+        alive: Callable[[], None] = unheard,
+    ) -> bytes | Unscannable:
+        """Ask for something of a bounded size."""
+        line, answer = self._answer(below, headers or {})
+        body, whole = bytearray(), False
         try:
-            body = answer.read(most + 1)
+            while piece := self._piece(answer):
+                body += piece
+                alive()
+                if len(body) > most:
+                    return Unscannable("TooManyFiles", f"{self.uri} answers with more than {most} bytes: exclude some")
+            whole = True
+        finally:
+            self._keep(line) if whole else line.close()
+        return bytes(body) if answer.status == HTTPStatus.OK else self._refused(answer.status, bytes(body))
+
+    def _piece(self, answer: HTTPResponse) -> bytes:
+        """Return the next bytes; none at the end, when its connection may be used again."""
+        try:
+            return answer.read1(BLOCK) or answer.read()
         except (OSError, HTTPException) as error:
-            line.close()
             raise self._unreachable(error) from error
-        if len(body) > most:
-            line.close()
-            return Unscannable("TooManyFiles", f"{self.uri} answers with more than {most} bytes: exclude some of it")
-        self._keep(line)
-        return body if answer.status == HTTPStatus.OK else self._refused(answer.status, body)
 
     def _lost(self, status: int, body: bytes) -> Exception:
-        """Return what to raise when a file's bytes are refused; a folder that cannot be read any more changed, too."""
-        refused = self._refused(status, body)
-        return SourceChangedError(refused.message)
+        """Return what to raise when a file's bytes are refused."""
+        return UnreadableError(self._refused(status, body))
 
     def _refused(self, status: int, body: bytes) -> Unscannable:
         """Say what a refusal means: a value, or raised."""
@@ -123,7 +135,7 @@ class Reader:
             trouble = msgspec.json.decode(body, type=Trouble)
         except msgspec.MsgspecError:
             trouble = Trouble(f"no reason is given (HTTP {status})")
-        why = trouble.message[:_MAX_WORDS]
+        why = trouble.message[: wire.MAX_WORDS]
         match status:
             case HTTPStatus.UNPROCESSABLE_ENTITY:
                 return Unscannable(trouble.reason[:64] or "Unreadable", why)
@@ -135,13 +147,13 @@ class Reader:
             case _:
                 raise Transient(f"{self.uri} answers {status}: {why}")
 
-    def _answer(self, method: str, below: str, headers: dict[str, str]) -> tuple[HTTPConnection, HTTPResponse]:
+    def _answer(self, below: str, headers: dict[str, str]) -> tuple[HTTPConnection, HTTPResponse]:
         """Ask over the kept connection, which may be gone by now, else over a new one."""
         kept, self._kept = self._kept, None
         for line in (*([kept] if kept else []), self._connection()):
             try:
                 line.request(
-                    method, self._place.path + below, headers={"Authorization": f"Bearer {self._bearer}", **headers}
+                    "GET", self._place.path + below, headers={"Authorization": f"Bearer {self._bearer}", **headers}
                 )
                 return line, line.getresponse()
             except (OSError, HTTPException) as error:

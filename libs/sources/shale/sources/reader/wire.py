@@ -19,6 +19,8 @@ ASKERS = 64
 """Connections at a time: a pool of 16 packers with 4 jobs each."""
 QUIET = 30.0
 """Seconds that either side may say nothing amid a request."""
+MAX_WORDS = 4096
+"""Characters of a reason that are believed."""
 MAX_LISTING = 128 << 20
 """Bytes of a listing: 200,000 entries with paths of 500 characters."""
 

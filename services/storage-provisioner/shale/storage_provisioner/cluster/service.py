@@ -56,7 +56,7 @@ def levels(told: Told, rules: Rules) -> Seen:
     return Seen(
         about=told.about,
         now=told.now,
-        age=max(0.0, told.now - _seconds(told.when(Declared))),
+        age=max(0.0, told.now - _declared_at(told)),
         place=place_of(wish.spec.storage, rules),
         held=told.one(Held, CARD.name) is not None,
         said=told.one(StorageReady) is not None,
@@ -64,6 +64,8 @@ def levels(told: Told, rules: Rules) -> Seen:
     )
 
 
-def _seconds(stamp: str) -> float:
-    """Return RFC 3339 as seconds since the epoch; what has no time was long ago."""
+def _declared_at(told: Told) -> float:
+    """Return when this generation was declared, in seconds since the epoch; what has no time was long ago."""
+    wishes = (one for one in told.said if isinstance(one.fact, Declared) and one.fact.about == told.about)
+    stamp = next((one.time for one in wishes), "")
     return dt.datetime.fromisoformat(stamp).timestamp() if stamp else 0.0

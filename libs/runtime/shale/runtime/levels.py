@@ -1,0 +1,36 @@
+"""What the loop reads before every decision."""
+
+from shale.runtime.plane import Plane
+from shale.runtime.refers import with_refers
+from shale.runtime.service import Card, Trigger, Woken
+from shale.runtime.told import Told
+
+
+async def levels(card: Card, trigger: Trigger, sequence: int, plane: Plane) -> Told | None:
+    """Read what was told, of what the object refers to as well; None when what woke us was purged since.
+
+    A card that folds is led to the newest generation.
+    """
+    asked, readings = bool(card.asks), bool(card.reads)
+    told = await plane.told(trigger.about, sequence, asked=asked, readings=readings)
+    if told is not None and card.folds and told.declared is not None:
+        newest = told.declared.about
+        if newest.generation != told.about.generation:
+            told = await plane.told(newest, sequence, asked=asked, readings=readings)
+    if told is None or not card.refers:
+        return told
+    return await with_refers(card, told, getattr(trigger, "heard", 0), plane)
+
+
+def aimed(card: Card, trigger: Trigger, told: Told) -> Trigger:
+    """Return the trigger; for a card that folds, aimed at the newest generation."""
+    return Woken(told.about, getattr(trigger, "sequence", 0)) if card.folds else trigger
+
+
+def same(told: Told, again: Told | None) -> bool:
+    """Whether the levels are what they were before the world was observed.
+
+    Who folds facts into an object writes under the version that it observed: the facts must not be older than that
+    version, or a process that slept in between would overwrite what others folded meanwhile.
+    """
+    return again is not None and (told.about, told.said, told.readings) == (again.about, again.said, again.readings)
