@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Put skopeo, umoci, docker-registry and kubectl into .tools/bin from the Debian archive: unpacked, never installed.
+"""Put other makers' programs into .tools/bin from the Debian archive: unpacked, never installed.
 
 Best effort: exit 0 when all run, 1 with one loud line when not. Tests that need them then skip, or fail under CI=true.
 """
@@ -14,11 +14,13 @@ import tempfile
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
-PROGRAMS = ("skopeo", "umoci", "docker-registry", "kubectl")
+PROGRAMS = ("skopeo", "umoci", "docker-registry", "podman", "kubectl")
 PACKAGES = {"kubectl": "kubernetes-client"}  # the others are named as their packages
 SAYS_VERSION = {"kubectl": ("version", "--client")}
-# Libraries of skopeo that a slim image lacks, as bookworm and as trixie name them: each where it is to be had.
+# Libraries of skopeo and podman that a slim image lacks, as bookworm and as trixie name them: each where it is to be
+# had. And what podman looks for before it does anything.
 LIBRARIES = ("libgpgme11", "libgpgme11t64", "libassuan0", "libassuan9", "libdevmapper1.02.1", "libsubid4", "libsubid5")
+BESIDE = (*LIBRARIES, "libseccomp2", "conmon", "runc")
 UPDATES = 3  # apt-get update was once seen to succeed with only a part of the index
 SECONDS = 120
 
@@ -76,8 +78,8 @@ def fetch(folder: Path, programs: list[str]) -> str:
         reason = next(filter(None, (download(PACKAGES.get(one, one), folder) for one in programs)), "")
         if not reason:
             break
-    for library in LIBRARIES:
-        download(library, folder)
+    for package in BESIDE:
+        download(package, folder)
     return reason
 
 

@@ -34,6 +34,13 @@ async def _all_ready(visitor: Visitor, count: int) -> dict[str, ModelVersion]:
     return await visitor.until(f"{count} versions Ready", look, within=120)
 
 
+async def _all_forgotten(visitor: Visitor) -> None:
+    async def forgotten() -> bool:
+        return await visitor.left(streams.FACTS, "shale.fact.>") == {} == await visitor.left(streams.NOW, "shale.now.>")
+
+    await visitor.until("what was said of them purged", forgotten, within=60)
+
+
 @pytest.mark.timeout(180)
 async def test_streams_that_are_made_anew_under_a_running_watcher_are_told_everything_again(
     house: House, visitor: Visitor, weights
@@ -50,9 +57,10 @@ async def test_streams_that_are_made_anew_under_a_running_watcher_are_told_every
     assert [one for one in visitor.heard if isinstance(one.message, (ScanArtifact, PackLayer))] == []
     await visitor.apply("after")
     await visitor.reaches("after", within=60)
+    await visitor.delete("tiny", "model")
     for name in ("before", "after"):
-        await visitor.delete(name)
         await visitor.vanishes(name, within=60)
+    await _all_forgotten(visitor)
 
 
 @pytest.mark.timeout(180)
@@ -91,7 +99,4 @@ async def test_of_a_hundred_ready_versions_none_is_built_again_when_the_bus_is_w
 
     await visitor.until("every version gone", none_left, within=120)
 
-    async def forgotten() -> bool:
-        return await visitor.left(streams.FACTS, "shale.fact.>") == {} == await visitor.left(streams.NOW, "shale.now.>")
-
-    await visitor.until("what was said of them purged", forgotten)
+    await _all_forgotten(visitor)

@@ -290,6 +290,14 @@ async def test_a_message_that_is_nested_too_deeply_is_buried_wherever_it_lies(re
     assert len(await dead(real_bus)) == len(odd)
 
 
+async def test_a_message_as_large_as_the_server_takes_is_buried_too(real_bus: Bus):
+    await real_bus.publish(subjects.of_fact(READY), b"[" * ((1 << 20) - 100))
+    async with listening(real_bus):
+        await soon_asked(lambda: nothing_left(real_bus, FACTS))
+    assert len(await dead(real_bus)) == 1
+    assert await JetPlane(real_bus, "test").say(READY) > 0
+
+
 async def test_what_cannot_be_decoded_holds_up_nothing_behind_it(real_bus: Bus):
     for number in range(10):
         await real_bus.publish(subjects.of_fact(StorageReady(about(number), "u")), b"not json")

@@ -33,7 +33,7 @@ Task = Callable[[], Awaitable[None]]
 
 
 class WatcherSettings(msgspec.Struct, frozen=True):
-    """`kubeconfig` (SHALE_KUBECONFIG): the cluster whose objects are watched; in a pod its own one, unless it is `none`.
+    """`kubeconfig` (SHALE_KUBECONFIG): the cluster whose objects are watched; in a pod its own, unless it is `none`.
 
     Elsewhere objects lie in the bucket of the bus.
     """
@@ -84,7 +84,7 @@ def _program(doors: Doors, resources: Resources, beside: tuple[Task, ...], close
 
     return Program(
         services=(Scribe(resources), Undertaker(resources), Maker(resources)),
-        tasks=(announcer.run, resync, *beside, Keeper(doors.store, announcer.tell_again).run),
+        tasks=(announcer.run, resync, Keeper(doors.store, announcer.tell_again).run, *beside),
         lease="watcher",
         closes=closes,
     )

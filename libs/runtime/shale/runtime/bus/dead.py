@@ -3,6 +3,7 @@
 from nats.aio.msg import Msg
 
 from shale.contracts import jobs, subjects
+from shale.contracts.envelope import MAX_BYTES
 from shale.contracts.streams import FACTS, JOBS
 from shale.runtime.bus.connection import FENCE, Bus
 from shale.runtime.bus.levels import read
@@ -12,7 +13,7 @@ from shale.runtime.plane import Plane
 async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
     """Copy a message to the dead letters (once per sequence of its stream). Raises Transient.
 
-    The copy comes before the end.
+    The copy comes before the end; of what is larger than a message may be, the beginning is kept.
     """
     meta = message.metadata
     headers = {
@@ -23,7 +24,7 @@ async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
         "Shale-Dead-Service": service,
         "Shale-Dead-Why": " ".join(why.split())[:1024],
     }
-    await bus.publish(f"shale.dead.{meta.stream}.{meta.sequence.stream}", message.data, headers)
+    await bus.publish(f"shale.dead.{meta.stream}.{meta.sequence.stream}", message.data[:MAX_BYTES], headers)
 
 
 async def bury_undecodable(bus: Bus, plane: Plane, message: Msg, service: str, why: str) -> None:
