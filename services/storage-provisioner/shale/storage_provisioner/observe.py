@@ -36,7 +36,8 @@ def place_of(storage: Storage, roots: Roots) -> str | Problem:
         case None:
             fields = msgspec.structs.fields(storage)
             kind = next(field.encode_name for field in fields if getattr(storage, field.name) is not None)
-            message = f"storage.{kind} needs a cluster: this installation reads localStorage"
+            needs = f"storage.{kind} needs a cluster with readers (SHALE_READER_IMAGE)"
+            message = f"{needs}: this installation reads localStorage"
             return Problem("StorageNotServed", message, passes=False)
     source = open_source(uri, roots)
     pinned = source if isinstance(source, Unscannable) else source.resolve()
