@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Put skopeo, umoci and docker-registry into .tools/bin from the Debian archive: unpacked there, never installed.
+"""Put other makers' programs into .tools/bin from the Debian archive: unpacked, never installed.
+
+    python3 tools/fetch_debian.py [PROGRAM ...]      (default: all of them)
 
 Best effort: exit 0 when all run, 1 with one loud line when not. Tests that need them then skip, or fail under CI=true.
 """
@@ -11,12 +13,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
-PROGRAMS = ("skopeo", "umoci", "docker-registry")
-# Libraries of skopeo that a slim image lacks, as bookworm and as trixie name them: each where it is to be had.
+PROGRAMS = ("skopeo", "umoci", "docker-registry", "podman", "kubectl")
+PACKAGES = {"kubectl": "kubernetes-client"}  # the others are named as their packages
+SAYS_VERSION = {"kubectl": ("version", "--client")}
+# Libraries of skopeo and podman that a slim image lacks, as bookworm and as trixie name them: each where it is to be
+# had. And what podman looks for before it does anything.
 LIBRARIES = ("libgpgme11", "libgpgme11t64", "libassuan0", "libassuan9", "libdevmapper1.02.1", "libsubid4", "libsubid5")
+BESIDE = (*LIBRARIES, "libseccomp2", "conmon", "runc")
+NEED_BESIDE = frozenset({"skopeo", "podman"})
 UPDATES = 3  # apt-get update was once seen to succeed with only a part of the index
 SECONDS = 120
 
@@ -33,7 +41,8 @@ FLAGS = {"skopeo": "--insecure-policy"}
 def works(program: str | Path) -> bool:
     """Tell whether it starts: the proof that it and its libraries are there."""
     try:
-        answer = subprocess.run([program, "--version"], check=False, capture_output=True, timeout=SECONDS)
+        asked = SAYS_VERSION.get(Path(program).name, ("--version",))
+        answer = subprocess.run([program, *asked], check=False, capture_output=True, timeout=SECONDS)
     except OSError:
         return False
     return answer.returncode == 0
@@ -64,42 +73,46 @@ def download(package: str, folder: Path) -> str:
     return "" if answer.returncode == 0 else (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
-def fetch(folder: Path) -> str:
-    """Download all packages, updating apt's index when it lacks one; return the reason when it still does."""
+def fetch(folder: Path, programs: list[str]) -> str:
+    """Download their packages, updating apt's index when it lacks one; return the reason when it still does."""
     reason = ""
     for attempt in range(UPDATES + 1):
         if attempt:
             apt("update")
-        reason = next(filter(None, (download(program, folder) for program in PROGRAMS)), "")
+        reason = next(filter(None, (download(PACKAGES.get(one, one), folder) for one in programs)), "")
         if not reason:
             break
-    for library in LIBRARIES:
-        download(library, folder)
+    for package in BESIDE if NEED_BESIDE & set(programs) else ():
+        download(package, folder)
     return reason
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, programs: list[str]) -> None:
     """Unpack the packages into .tools and write one wrapper for each program."""
     root = TOOLS / "debian"
     (TOOLS / "bin").mkdir(parents=True, exist_ok=True)
     for package in sorted(folder.glob("*.deb")):
         subprocess.run(["dpkg", "--extract", package, root], check=True, timeout=SECONDS)
-    for program in PROGRAMS:
+    for program in programs:
         wrapper = TOOLS / "bin" / program
         wrapper.write_text(WRAPPER.format(root=root, program=program, flags=FLAGS.get(program, "")))
         wrapper.chmod(0o755)
 
 
-def main() -> int:
-    """Fetch what is missing and prove that it runs."""
-    if all(map(present, PROGRAMS)):
+def main(wanted: Sequence[str] = PROGRAMS) -> int:
+    """Fetch what is missing of these and prove that it runs."""
+    if strangers := [program for program in wanted if program not in PROGRAMS]:
+        print(f"{strangers[0]} is not known here: there are {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    missing = [program for program in wanted if not present(program)]  # a newer one on the PATH is better
+    if not missing:
         return 0
     reason = "this machine has no apt-get"
     if shutil.which("apt-get"):
         with tempfile.TemporaryDirectory(prefix="shale-debian-") as folder:
-            reason = fetch(Path(folder))
-            unpack(Path(folder))
-    missing = [program for program in PROGRAMS if not present(program)]
+            reason = fetch(Path(folder), missing)
+            unpack(Path(folder), missing)
+    missing = [program for program in wanted if not present(program)]
     if missing:
         why = reason or "they do not start"
         print(
@@ -110,4 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or PROGRAMS))

@@ -77,6 +77,8 @@ class Place:
         self.registry = Layout(folder / "registry")
         self.roots = parse(f"/models={folder / 'models'}")
 
+    policy = "Retain"
+
     def scene(self, *acts, workers=2, builders=2) -> Scene:
         return Scene(
             makers=(
@@ -103,6 +105,7 @@ class Place:
         """Apply a version as a user does, and announce it as the watcher does."""
         storage = {"localStorage": {"path": "/models/tiny", "nodeName": "n"}}
         spec = {"modelName": "tiny", "imageRepo": REPO, "imageTag": tag, "storage": storage, "attempt": attempt}
+        spec["deletionPolicy"] = self.policy
         meta = {"name": name, "namespace": "team-a"}
         kind = {"apiVersion": "shale.dev/v1alpha1", "kind": "ModelVersion"}
         obj = await there(self.resources.apply({**kind, "metadata": meta, "spec": spec}, "user"))
@@ -199,11 +202,13 @@ def test_a_deletion_after_all_is_done_frees_everything(places, cuts, seed):
 @given(cuts, seeds)
 def test_a_deletion_at_any_step_leaves_neither_facts_nor_claims_nor_uploads(places, cuts, seed):
     place = places()
+    place.policy = "Delete"
     town, end = _chaos(place, (place.apply, place.delete), cuts, seed)
     gone = [one.subject for one in town.bus.facts.under([">"])]
     assert gone == ["shale.gone.uid-1"]
     assert town.bus.jobs.under([">"]) == []
     assert end["claims"] == end["leftovers"] == []
+    assert end["tags"] == {}
 
 
 @slowly

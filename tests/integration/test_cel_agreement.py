@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from shale.contracts.resources import GROUP, KINDS, VERSION, Kind
-from shale.contracts.schema import structural
+from shale.contracts.resources import KINDS
 from shale.kube.embedded import EmbeddedResources
-from shale.kube.resources import Conflict, Invalid
-from shale.testkit.apiserver import ApiServer
+from shale.kube.resources import Invalid
+from shale.testkit.agreement import Judge, verdicts
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.kube import Cluster
 from shale.testkit.samples import Manifest, model, version
@@ -21,50 +20,12 @@ NS = f"agreement-{token_hex(4)}"
 NUMBERS = count()
 
 
-class Server(ApiServer):
-    """An API server that knows our kinds."""
-
-    def verdict(self, kind: Kind, manifest: Manifest) -> str:
-        """Apply a manifest as kubectl does; return what the server has against it, or nothing."""
-        meta = manifest["metadata"]
-        path = f"/apis/{GROUP}/{VERSION}/namespaces/{meta['namespace']}/{kind.plural}/{meta['name']}"
-        code, answer = self.call("PATCH", f"{path}?fieldManager=user&force=true&fieldValidation=Strict", manifest)
-        return "" if code < 300 else answer["message"]
-
-
 @pytest.fixture(scope="module")
-def server(cluster: Cluster) -> Iterator[Server]:
+def server(cluster: Cluster) -> Iterator[Judge]:
     """A server that has the rules: those before 1.25 drop them without a word."""
     cluster.make_namespace(NS)
-    yield Server(cluster.kubeconfig)
+    yield Judge(cluster.kubeconfig)
     cluster.end_namespace(NS)
-
-
-def rules(schema: dict[str, Any]) -> set[str]:
-    """Every rule's message."""
-    mine = {rule["message"] for rule in schema.get("x-kubernetes-validations", ())}
-    return mine.union(*(rules(below) for below in schema.get("properties", {}).values()))
-
-
-MESSAGES = set[str]().union(*(rules(structural(kind.resource)) for kind in KINDS.values()))
-
-
-async def verdicts(server: Server, *manifests: Manifest) -> tuple[bool, set[str]]:
-    """Apply all in turn to both; they must agree on the last. Return the verdict and the rules that were broken."""
-    embedded = EmbeddedResources(MemoryBucket())
-    theirs, ours = "", ""
-    for manifest in manifests:
-        kind = KINDS[manifest["kind"].lower()]
-        said = await embedded.apply(manifest, "user")
-        ours = said.message if isinstance(said, Invalid | Conflict) else ""
-        theirs = server.verdict(kind, manifest)
-        assert bool(ours) == bool(theirs), (
-            f"{manifest['spec']}\nthe server: {theirs or 'yes'}\nembedded: {ours or 'yes'}"
-        )
-    broken = {message for message in MESSAGES if message in ours}
-    # The server asks some rules even of what has the wrong shape; what we say, it says.
-    assert broken <= {message for message in MESSAGES if message in theirs}
-    return not ours, broken
 
 
 def fresh() -> str:

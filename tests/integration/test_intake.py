@@ -41,6 +41,7 @@ CARD = Card(
     takes=(PackLayer,),
     says=(LayerPacked, LayerRefused, Progressed),
     concurrency=4,
+    purges=True,
 )
 READY = StorageReady(ABOUT, "file:///w")
 FETCH = 0.25
@@ -288,6 +289,14 @@ async def test_a_message_that_is_nested_too_deeply_is_buried_wherever_it_lies(re
             await soon_asked(lambda stream=stream: nothing_left(real_bus, stream))
         await soon(lambda: ABOUT in service.woken)
     assert len(await dead(real_bus)) == len(odd)
+
+
+async def test_a_message_as_large_as_the_server_takes_is_buried_too(real_bus: Bus):
+    await real_bus.publish(subjects.of_fact(READY), b"[" * ((1 << 20) - 100))
+    async with listening(real_bus):
+        await soon_asked(lambda: nothing_left(real_bus, FACTS))
+    assert len(await dead(real_bus)) == 1
+    assert await JetPlane(real_bus, "test").say(READY) > 0
 
 
 async def test_what_cannot_be_decoded_holds_up_nothing_behind_it(real_bus: Bus):

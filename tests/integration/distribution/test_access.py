@@ -14,7 +14,8 @@ from shale.oci.distribution.credentials import Bearer, Identity, Login
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.registry import Distribution
 from shale.oci.profiles import ECR
-from shale.oci.registry import NoAccess, Pushed, push
+from shale.oci.refusal import NoAccess, Refused
+from shale.oci.registry import Pushed, push
 from shale.testkit import front
 from shale.testkit.dockerregistry import PASSWORD, USER
 from shale.testkit.front import Front
@@ -191,8 +192,9 @@ def test_a_credential_is_not_sent_to_a_token_server_over_plain_http():
         played.default = front.answer(401, {"WWW-Authenticate": 'Bearer realm="http://token.example/token"'})
         played.on("GET /v2/$", front.answer(200))
         registry = Distribution(Options(known(LOGIN), played.host, patience=PATIENCE))
-        with pytest.raises(ValueError, match=r"leads to token\.example over plain http"):
+        with pytest.raises(Refused, match=r"leads to token\.example over plain http") as raised:
             registry.has(REPO, PUSHED.digest)
+        assert registry.check(REPO, push=True) == raised.value.why
         registry.close()
 
 
@@ -210,6 +212,28 @@ def test_a_redirect_to_another_host_does_not_carry_the_credential(distribution_b
         assert rough.front.seen[-1].headers["Authorization"].startswith("Basic ")
 
 
+def pulled(registry, repo, blocks):
+    return b"".join(registry.pull(repo, digest.of(b"".join(blocks))))
+
+
+@pytest.mark.parametrize("led", ["GET .*/blobs/", "^POST "], ids=["a redirect", "an upload's place"])
+def test_nobody_but_the_registry_leads_to_where_its_login_goes(distribution_behind, led):
+    """A storage that leads back chooses what is asked there in our name."""
+    rough = distribution_behind("htpasswd")
+    push(rough.registry, REPO, [BLOB])
+    with Front() as storage:
+        back = f"http://{rough.front.host}/v2/team/secret/blobs/uploads/1"
+        storage.default = front.answer(202 if "POST" in led else 307, {"Location": back, "Range": f"0-{2**19 - 1}"})
+        status = 202 if "POST" in led else 307
+        rough.front.on(led, front.answer(status, {"Location": f"http://{storage.host}/1"}), times=9)
+        work = push if "POST" in led else pulled
+        with pytest.raises(Refused, match="and that back to it: a login would follow"):
+            work(rough.registry, REPO, [BLOB])
+        assert storage.seen
+        assert rough.front.count("team/secret") == 0
+        assert {one.headers.get("Authorization") for one in storage.seen} == {None}
+
+
 def test_an_upload_that_lies_on_another_host_does_not_carry_the_credential(distribution_behind):
     rough = distribution_behind("htpasswd")
     with Front() as storage:
@@ -223,7 +247,7 @@ def test_an_upload_that_lies_on_another_host_does_not_carry_the_credential(distr
 def test_redirects_end_somewhere(rough):
     push(rough.registry, REPO, [BLOB])
     rough.front.on("GET ", front.answer(302, {"Location": "/v2/again"}), times=99)
-    with pytest.raises(ValueError, match="leads us on more than 5 times"):
+    with pytest.raises(Refused, match="leads us on more than 5 times"):
         list(rough.registry.pull(REPO, PUSHED.digest))
 
 

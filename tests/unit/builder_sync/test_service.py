@@ -4,15 +4,19 @@ import msgspec
 import pytest
 
 from shale.builder_sync.decide import Seen
-from shale.builder_sync.results import Listed, Stall
+from shale.builder_sync.results import AT_A_REGISTRY, Listed, Stall
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.errors import Transient
 from shale.contracts.facts import LayerPacked, Released
 from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.resources import Registry
 from shale.oci import plan
 from shale.oci.layout import Layout
 from shale.oci.limits import limits_of
+from shale.oci.refusal import NoAccess, Refused
+from shale.registries.target import Target
 from shale.runtime.beat import Beat, Stopped
 from shale.runtime.decision import Do, Done
 from shale.runtime.service import Woken
@@ -88,3 +92,34 @@ async def test_it_takes_only_jobs(worker):
 
 async def test_it_holds_nothing(worker):
     assert await worker.release(ABOUT, Told(ABOUT)) == Released(ABOUT.whole(), "builder-sync")
+
+
+class TestARegistry:
+    async def test_is_opened_as_the_job_says(self, worker):
+        access = Registry(insecure=True)
+        job = msgspec.structs.replace(PACK, push_secret="push", registry=access)
+        await worker.perform(job, Seen(), Beat())
+        assert worker.registries.asked == [Target(REPO, "team-a", "push", access)]
+
+    async def test_that_lets_nobody_in_is_waited_for(self, worker):
+        worker.registries.keeps_out = NoAccess("SecretNotFound", "create it")
+        seen = await worker.perform(PACK, Seen(), Beat())
+        assert seen.result == Stall("SecretNotFound", "create it", AT_A_REGISTRY)
+
+    async def test_that_refuses_half_way_is_waited_for(self, worker, tmp_path):
+        class Full(Layout):
+            def upload(self, repo, known=None, place=""):
+                raise Refused(NoAccess("DiskFull", f"{repo}: free some space{'' if known else place}"))
+
+        worker.registries.registry = Full(tmp_path)
+        seen = await worker.perform(PACK, Seen(), Beat())
+        assert seen.result == Stall("DiskFull", f"{REPO}: free some space", AT_A_REGISTRY)
+
+    async def test_that_does_not_answer_is_tried_again(self, worker, tmp_path):
+        class Down(Layout):
+            def has(self, repo, digest):
+                raise Transient(f"no answer about {digest} in {repo}")
+
+        worker.registries.registry = Down(tmp_path)
+        with pytest.raises(Transient):
+            await worker.perform(PACK, Seen(), Beat())

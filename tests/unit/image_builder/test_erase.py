@@ -126,8 +126,22 @@ async def test_what_another_version_holds_without_a_tag_stays(world):
     assert len(world.manifests(second)) == 4
 
 
+class Meeting(Claims):
+    """Claims whose readers wait for one another: nobody looks before both have let go."""
+
+    def __init__(self, bucket, meeting):
+        super().__init__(bucket)
+        self._meeting = meeting
+
+    async def others(self, repo, uid):
+        async with asyncio.timeout(60):
+            await self._meeting.wait()
+        return await super().others(repo, uid)
+
+
 async def test_two_that_are_the_same_and_go_at_once_both_go(world):
     first, second = await world.version("v1"), await world.version("v2")
+    world.service.claims = Meeting(world.claims.bucket, asyncio.Barrier(2))
     await asyncio.gather(world.release(first), world.release(second))
     assert (world.registry.tags(REPO), world.manifests(first)) == ((), [])
 

@@ -5,13 +5,15 @@ import pytest
 
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, LayersPlanned, Released, StorageReady
-from shale.contracts.resources import ModelSpec, ModelVersionSpec
-from shale.contracts.resources.modelversion import LocalStorage, Storage
+from shale.contracts.resources import ModelSpec, ModelVersionSpec, Registry
+from shale.contracts.resources.modelversion import LocalStorage, SecretRef, Storage
 from shale.image_builder.claims import Claims
 from shale.image_builder.decide import decide
-from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Seen
+from shale.image_builder.seen import CheckAccess, Claimed, ClaimTag, PublishImage, Reached, Seen
 from shale.image_builder.service import ImageBuilder
 from shale.oci.layout import Layout
+from shale.oci.refusal import NoAccess, Refused
+from shale.registries.target import Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Do, Hold
 from shale.runtime.service import Woken
@@ -101,3 +103,30 @@ async def test_release_works_without_a_wish(builder):
 async def test_a_wish_of_another_kind_is_a_bug_and_says_so(builder):
     with pytest.raises(TypeError, match="declared without a ModelVersion's spec"):
         await seen(builder, Declared(ABOUT, ModelSpec(), ""))
+
+
+class TestARegistry:
+    async def test_is_opened_as_the_spec_says(self, builder):
+        spec = msgspec.structs.replace(SPEC, push_secret_ref=SecretRef("push"), registry=Registry(insecure=True))
+        looked = await seen(builder, msgspec.structs.replace(WISH, spec=spec), READY)
+        assert (await builder.perform(CheckAccess(), looked, Beat())).reached == Reached()
+        assert builder.registries.asked == [Target(REPO, "team-a", "push", Registry(insecure=True))]
+
+    async def test_says_whose_limits_count(self, builder):
+        assert (await seen(builder, WISH)).host == "registry.example"
+
+    @pytest.mark.parametrize("effect", [CheckAccess(), ClaimTag(("v0a1b2",)), PublishImage("v0a1b2", ())])
+    async def test_that_lets_nobody_in_is_seen(self, builder, effect):
+        builder.registries.keeps_out = NoAccess("SecretNotFound", "create it")
+        looked = await builder.perform(effect, await seen(builder, WISH, READY), Beat())
+        assert looked.reached == NoAccess("SecretNotFound", "create it")
+
+    async def test_that_refuses_half_way_is_seen(self, builder, tmp_path):
+        class Full(Layout):
+            def upload(self, repo, known=None, place=""):
+                raise Refused(NoAccess("DiskFull", f"{repo}: free some space{'' if known else place}"))
+
+        builder.registries.registry = Full(tmp_path)
+        for effect in (CheckAccess(), PublishImage("v0a1b2", ())):
+            looked = await builder.perform(effect, await seen(builder, WISH, READY), Beat())
+            assert looked.reached == NoAccess("DiskFull", f"{REPO}: free some space")

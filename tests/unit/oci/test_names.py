@@ -87,3 +87,12 @@ def test_a_repository_lies_on_its_host(repo, host, path):
 def test_what_is_no_repository_lies_nowhere():
     with pytest.raises(ValueError, match="is not a repository"):
         names.split("a/../b", "home")
+
+
+@pytest.mark.parametrize(
+    "repo", ["[::1]:5000/models/resnet", "[fe80::1]/a", "[2001:db8::1]:443/a/b", "::1/a", "2001:db8::1/a"]
+)
+def test_an_ipv6_registry_is_refused_with_the_cure(repo):
+    for read in (names.repository, names.folder, lambda text: names.split(text, "docker.io")):
+        with pytest.raises(ValueError, match="give the IPv6 address a name"):
+            read(repo)

@@ -50,3 +50,14 @@ async def test_work_in_a_thread_is_stopped_from_the_event_loop():
     beat.stop("over")
     with pytest.raises(Stopped):
         await asyncio.wait_for(working, 60)
+
+
+def test_a_pause_ends_when_the_work_is_stopped():
+    beat = Beat()
+    threading.Timer(0.01, beat.stop, ("over",)).start()
+    with pytest.raises(Stopped):
+        beat.pause(60)
+
+
+def test_a_pause_of_wanted_work_just_ends():
+    Beat().pause(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import msgspec
 import nats.errors
@@ -9,7 +10,7 @@ import pytest
 
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import wrap
-from shale.contracts.facts import Gone, StorageReady
+from shale.contracts.facts import Gone, Progressed, StorageReady
 from shale.runtime.decision import Do, Wait
 from shale.testkit.office import Letter, Office, a_while, job
 from shale.testkit.soon import soon
@@ -52,6 +53,18 @@ async def beating(office: Office):
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def for_ever(*_: Any, **__: Any) -> Any:
+    """Never end."""
+    await asyncio.Event().wait()
+
+
+async def said(office: Office) -> Progressed:
+    """What was said of the job last."""
+    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    assert reading is not None
+    return reading
+
+
 def beats(*letters: Letter) -> int:
     """How often all of these were kept alive."""
     return min(letter.answers.count("beat") for letter in letters)
@@ -79,7 +92,7 @@ async def test_readings_that_hang_keep_no_heartbeat_waiting():
     letters = [job(f"{number}-a~1") for number in range(4)]
     await office.put(*letters)
     for case in office.desk.busy.values():
-        case.work.pulse = asyncio.Event().wait  # for ever
+        case.work.pulse = for_ever
     async with beating(office):
         await soon(lambda: beats(*letters) >= 3)
     await office.finish()
@@ -89,11 +102,11 @@ async def test_who_is_at_work_repeats_it_though_nothing_moves():
     office = await quick()
     office.service.let_go.set()
     office.service.answer = Do("pack")
-    office.service.perform = lambda *_: asyncio.Event().wait()
+    office.service.perform = for_ever
     await office.put(job("0-a~1"))
     async with beating(office):
         await soon(lambda: office.bus.now.last >= 4)
-    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    reading = await said(office)
     assert (reading.state, reading.attempt, reading.bytes_done) == ("Working", 1, 0)
     await office.desk.drain(0.01)
 
@@ -112,7 +125,7 @@ async def test_work_whose_heartbeats_fail_stops_and_is_neither_acked_nor_naked()
     async with beating(office):
         await soon(lambda: not office.desk.busy and not office.desk.waiting)
     assert not {"ack", "term", "nak", "nak 0"} & {*letter.answers, *waiting.answers}
-    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    reading = await said(office)
     assert (reading.state, reading.attempt) == ("Retrying", 1), "it did not die of its input"
 
 
@@ -165,6 +178,14 @@ async def test_hearing(office, fact, stops):
     await office.finish()
 
 
+async def test_an_end_that_is_told_on_anothers_subject_stops_nothing(office):
+    await office.put(job("0-a~1"))
+    [case] = office.desk.busy.values()
+    await office.desk.hear(Letter("", subjects.of_gone("uid-2"), wrap(Gone(ABOUT), "x", 0)))
+    assert case.work.beat.cause == ""
+    await office.finish()
+
+
 async def test_a_drain_gives_back_what_waits_and_lets_short_work_end(office):
     first, second = job("0-a~1"), job("0-a~1", 2)
     await office.put(first)
@@ -184,7 +205,7 @@ async def test_a_drain_hands_long_work_over_at_once(office):
     await office.put(letter)
     await office.desk.drain(0.05)
     assert letter.answers[-1] == "nak 0"
-    reading = (await office.plane.last(ABOUT, "builder.0-a~1")).reading
+    reading = await said(office)
     assert (reading.state, reading.attempt) == ("Retrying", 1)
 
 

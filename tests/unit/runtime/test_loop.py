@@ -17,7 +17,7 @@ from shale.runtime.attempts import MAX_NAK
 from shale.runtime.decision import Do, Done, Refuse, Wait
 from shale.runtime.loop import MAX_STEPS
 from shale.runtime.plane import Ack, Answer, Nak, Term
-from shale.runtime.work import MAX_ERROR
+from shale.runtime.work import MAX_ERROR, MAX_MESSAGE
 from shale.testkit.plane import EPOCH
 from shale.testkit.played import (
     BUILT,
@@ -114,6 +114,19 @@ async def test_a_job_that_waits_comes_again_as_it_is_its_own_tick(world):
 async def test_refuse_says_refused_and_terminates(world):
     assert await world.settle(always(Refuse("EmptySource", "holds no files"))) == Term()
     assert (await world.told()).one(Refused) == Refused(ABOUT, "builder", "EmptySource", "holds no files")
+
+
+@pytest.mark.parametrize("trigger", [None, JOB], ids=["of an object", "of a job"])
+async def test_what_a_person_is_told_is_cut_to_what_travels(world, trigger):
+    long = "x" * 1_000_000
+    await world.settle(always(msgspec.structs.replace(WAIT, message=long)), trigger)
+    part = f"builder.{LAYER.part}" if trigger else "builder"
+    assert (await world.reading(part)).message == "x" * MAX_MESSAGE
+    await world.settle(always(Refuse("EmptySource", long)), trigger)
+    told = await world.told()
+    refused = told.one(Refused) or told.one(LayerRefused)
+    assert refused is not None
+    assert refused.message == "x" * MAX_MESSAGE
 
 
 async def test_refuse_of_a_job_says_the_jobs_own_refusal(world):

@@ -7,7 +7,7 @@ import pytest
 from shale.runtime.quarantine import Quarantine
 
 
-async def _enters(quarantine: Quarantine, *, alone: bool) -> asyncio.Task[None]:
+async def _enters(quarantine: Quarantine, *, alone: bool) -> asyncio.Task[bool]:
     """Let someone go to the door, as far as it goes."""
     task = asyncio.create_task(quarantine.enter(alone=alone))
     for _ in range(5):

@@ -8,6 +8,7 @@ from shale.contracts.artifact import Layer
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Progressed
 from shale.contracts.jobs import PackLayer
+from shale.runtime.decision import Wait
 from shale.runtime.plane import Nak
 from shale.runtime.work import Work
 from shale.testkit.plane import SimBus, SimPlane
@@ -163,3 +164,16 @@ async def test_a_lost_answer_is_not_taken_for_ours_when_another_worker_spoke_sin
 async def test_retrying_keeps_its_nak_when_the_bus_is_what_failed(work, plane):
     plane.lost_answers = 9
     assert isinstance(await work.retries(DOWN), Nak)
+
+
+async def test_work_that_only_looks_again_at_what_stalled_it_still_says_so_until_it_moves(work, plane):
+    """A status that flapped every minute would tell people that somebody had mended it."""
+    await work.waits(Wait("DiskFull", "free some space", until=0, stalled=True))
+    again = Work(PACKER, JOB, plane)
+    await again.begin()
+    assert await reading(plane) == Progressed(
+        ABOUT, "packer.0-abc~1", "Working", reason="DiskFull", message="free some space", attempt=1
+    )
+    again.beat.moved(1)
+    await again.pulse()
+    assert (await reading(plane)).reason == ""

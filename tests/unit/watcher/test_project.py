@@ -141,6 +141,12 @@ PHASES = {
         "Packing",
         stuck("Forbidden", "grant the Secret"),
     ),
+    "what is only looked at again stalls still": (
+        ROAD,
+        (reading("builder-sync.0-aa~1", "Working", "DiskFull", "free some space"),),
+        "Packing",
+        stuck("DiskFull", "free some space"),
+    ),
     "who works or waits has no complaint": (
         ROAD,
         (reading("builder-sync.0-aa~1", "Working"), reading("image-builder", "Waiting", "Packing", "waits")),

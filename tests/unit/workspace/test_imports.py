@@ -15,6 +15,7 @@ CALM = {
     "oci.digest": "import hashlib",
     "oci.plan": "from shale.contracts.about import x",
     "oci.registry": "import asyncio",
+    "oci.distribution.pools": "import urllib3",
     "oci.distribution.transport": "import urllib3.exceptions",
     "sources.filesystem": "import os, shale.oci.plan",
     "runtime.decision": "import shale.contracts.about",

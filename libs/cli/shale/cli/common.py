@@ -9,6 +9,7 @@ import msgspec
 
 from shale.cli.exits import usage
 from shale.cli.local.home import Home
+from shale.kube import choose
 
 Output = Literal["table", "wide", "json", "yaml"]
 
@@ -47,3 +48,23 @@ def registry_dir(common: Common, environ: Mapping[str, str]) -> Path:
     given = environ.get("SHALE_LAYOUT_DIR")
     state = None if given else common.place.state()
     return Path(given or (state.registry if state else common.place.registry)).absolute()
+
+
+def given_kubeconfig(given: str, environ: Mapping[str, str]) -> str:
+    """Return the absolute path of a kubeconfig, `given` or SHALE_KUBECONFIG; empty: no cluster. Raises CliError."""
+    try:
+        place = choose.cluster(given or environ.get("SHALE_KUBECONFIG") or choose.NONE, {})
+    except ValueError as error:
+        raise usage(str(error)) from error
+    return str(Path(place.kubeconfig).absolute()) if place else ""
+
+
+def kubeconfig(common: Common, environ: Mapping[str, str]) -> str:
+    """Return whose objects commands speak of; empty: those on NATS, as `--nats` says.
+
+    SHALE_KUBECONFIG's, else those that the `shale up` of this home serves.
+    """
+    if common.nats:
+        return ""
+    state = None if environ.get("SHALE_NATS_URL") else common.place.state()
+    return given_kubeconfig("", environ) or (state.kubeconfig if state else "")

@@ -9,7 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from shale.cli.common import Common, nats_url
+from shale.cli import cluster
+from shale.cli.common import Common, kubeconfig, nats_url
 from shale.cli.exits import CliError, Exit
 from shale.cli.local.server import USUAL_PORT, listens
 from shale.contracts.resources import Kind, Object
@@ -19,6 +20,7 @@ from shale.kube.resources import Deleted, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.settings import Login, read
 
 T = TypeVar("T")
 
@@ -54,14 +56,18 @@ async def _terminable(main: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def bus(common: Common) -> AsyncGenerator[Bus]:
     """Connect to the NATS of these options. Raises CliError at once when nobody listens there."""
-    logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
+    _quiet(common)
     url = nats_url(common, os.environ)
     address = _address(url)
     if address is not None and not await listens(*address):
         where = f"{address[0]}:{address[1]}"
         raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
-    async with connected(url, "cli", fatal=False) as connection:
+    async with connected(url, "cli", fatal=False, login=read(Login, os.environ)) as connection:
         yield connection
+
+
+def _quiet(common: Common) -> None:
+    logging.getLogger("shale").setLevel(logging.DEBUG if common.debug else logging.CRITICAL)
 
 
 def _address(url: str) -> tuple[str, int] | None:
@@ -75,12 +81,32 @@ def _address(url: str) -> tuple[str, int] | None:
 
 
 @asynccontextmanager
-async def resources(common: Common) -> AsyncGenerator[EmbeddedResources]:
-    """Hand out the door to resources. Raises CliError when this NATS was never set up."""
+async def resources(common: Common) -> AsyncGenerator[Resources]:
+    """Hand out the door to resources: a cluster's or those on NATS. Raises CliError when this NATS was never set up."""
+    if path := kubeconfig(common, os.environ):
+        _quiet(common)
+        async with cluster.resources(path) as found:
+            yield found
+        return
     async with bus(common) as connection:
-        if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
-            raise CliError("this NATS is not set up for Shale: run `shale init` once")
-        yield EmbeddedResources(Bucket(connection, OBJECTS.name))
+        yield await _embedded(connection)
+
+
+@asynccontextmanager
+async def both(common: Common) -> AsyncGenerator[tuple[Bus, Resources]]:
+    """Hand out both doors: what was told lies on NATS, wherever the objects are. Raises CliError as the two do."""
+    async with bus(common) as connection:
+        if path := kubeconfig(common, os.environ):
+            async with cluster.resources(path) as found:
+                yield connection, found
+            return
+        yield connection, await _embedded(connection)
+
+
+async def _embedded(connection: Bus) -> EmbeddedResources:
+    if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
+        raise CliError("this NATS is not set up for Shale: run `shale init` once")
+    return EmbeddedResources(Bucket(connection, OBJECTS.name))
 
 
 async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Object | None]:
@@ -101,3 +127,12 @@ async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> Asyn
                 case _:
                     there = True
                     yield change.object
+
+
+async def until_gone(door: Resources, kind: Kind, obj: Object) -> None:
+    """Return once this very object is gone: a namesake may be there by then."""
+    meta = obj.metadata
+    async with aclosing(follow(door, kind, meta.namespace, meta.name)) as seen:
+        async for now in seen:
+            if now is None or now.metadata.uid != meta.uid:
+                return

@@ -20,6 +20,11 @@ def is_label(name: str) -> bool:
     return _LABEL.fullmatch(name) is not None
 
 
+def is_segment(name: str) -> bool:
+    """Say whether `name` can be a part of a path, as the name of any kind must."""
+    return name not in {"", ".", ".."} and not {"/", "%"} & set(name)
+
+
 def complaints(metadata: Metadata) -> list[str]:
     """Say what the API server would refuse in names, labels and annotations."""
     said = [

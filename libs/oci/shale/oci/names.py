@@ -8,6 +8,8 @@ import re
 _HOST = r"[a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*(:[0-9]{1,5})?"
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
+_IPV6 = re.compile(r"\[[0-9a-fA-F:.]*\]|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*/")
+"""Docker's grammar of references has IPv6; the folder of a layout has no signs for it."""
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LONGEST = 255
 _RESERVED = frozenset({"blobs", "index.json", "oci-layout"})
@@ -15,6 +17,8 @@ _RESERVED = frozenset({"blobs", "index.json", "oci-layout"})
 
 def repository(text: str) -> str:
     """Return the repository as it is; ValueError when it is none."""
+    if _IPV6.match(text):
+        raise ValueError(f"{text!r}: a registry goes by a name or an IPv4 address here: give the IPv6 address a name")
     if len(text) > _LONGEST or not _REPOSITORY.fullmatch(text):
         raise ValueError(
             f"{text!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"

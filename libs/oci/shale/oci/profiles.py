@@ -20,9 +20,11 @@ class Profile(msgspec.Struct, frozen=True):
     name: str
     upload: Literal["parts", "whole"] = "parts"
     part_bytes: int = 5 * MiB
-    """Held in memory, so that a part that was lost on the way is sent again: four of them fit a worker of 72 MB. The
+    """Held in memory, so that a part that was lost on the way is sent again: three of them fit a worker of 72 MB. The
     fewest that S3 takes, whose 10,000 parts hold what `limits` lets through; ACR refuses bodies over about 20 MB
     (harbor #23015)."""
+    least_part: int = 5 * MiB
+    """Bytes below which no part goes, however small the bodies are that a proxy takes: S3's least, but for the last."""
     counts: bool = True
     creates: bool = True
     deletes: bool = True

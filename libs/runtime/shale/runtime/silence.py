@@ -1,7 +1,6 @@
 """How long the world may be silent: a time-out that every sign of the work begins anew."""
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -37,11 +36,6 @@ class Silence:
             raise Transient(f"{what} gave no sign within {seconds:g} s") from error
         finally:
             self._limit = None
-
-    @property
-    def ends_at(self) -> float:
-        """When its time is over, by the event loop's clock; never, while nothing is awaited."""
-        return (self._limit.when() if self._limit is not None else None) or math.inf
 
     def heard(self) -> None:
         """Give work that moved since its time anew; to be called again and again while it works."""

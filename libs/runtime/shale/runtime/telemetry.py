@@ -31,10 +31,10 @@ _log = logging.getLogger("shale.bus")
 _tracer = trace.get_tracer("shale")
 _meter = metrics.get_meter("shale")
 _settled = _meter.create_counter("shale.settled", unit="1", description="triggers settled, by service and answer")
+_skipped = _meter.create_counter("shale.skipped", unit="1", description="messages that nobody here understands, by why")
 _used = _meter.create_gauge("shale.stream.used", unit="By", description="bytes that a stream or bucket holds")
 _allowed = _meter.create_gauge("shale.stream.allowed", unit="By", description="bytes that it may hold; then it refuses")
 _odd = _meter.create_gauge("shale.unreadable", unit="1", description="objects that cannot be read, by kind")
-_skipped = _meter.create_counter("shale.skipped", unit="1", description="messages that nobody here understands, by why")
 _seconds = _meter.create_histogram("shale.settle.duration", unit="s", description="how long one trigger took to settle")
 
 
@@ -76,6 +76,15 @@ def _ended(kind: type[BaseException], error: BaseException, at: TracebackType | 
     logging.getLogger("shale.process").critical("ended by an error", exc_info=(kind, error, at))
 
 
+def skipped(why: str, subject: str, error: object = "") -> None:
+    """Count and log a message that is passed over: what others say stops nobody, but it is seen.
+
+    `why` is one of few words: "unknown type", "undecodable", "of another shape".
+    """
+    _skipped.add(1, {"why": why})
+    _log.warning(why, extra={"subject": subject[:SHOWN], "error": str(error)[:SHOWN]})
+
+
 def stocked(stream: str, used: int, allowed: int) -> None:
     """Note how many bytes a stream holds, and how many it may."""
     _used.set(used, {"stream": stream})
@@ -85,15 +94,6 @@ def stocked(stream: str, used: int, allowed: int) -> None:
 def unreadable(kind: str, count: int) -> None:
     """Note how many objects of a kind cannot be read."""
     _odd.set(count, {"kind": kind})
-
-
-def skipped(why: str, subject: str, error: object = "") -> None:
-    """Count and log a message that is passed over: what others say stops nobody, but it is seen.
-
-    `why` is one of few words: "unknown type", "undecodable", "of another shape".
-    """
-    _skipped.add(1, {"why": why})
-    _log.warning(why, extra={"subject": subject[:SHOWN], "error": str(error)[:SHOWN]})
 
 
 def exposition() -> bytes:

@@ -41,9 +41,9 @@ class Told(msgspec.Struct, frozen=True):
     asked: frozenset[tuple[str, str]] = frozenset()
     readings: tuple[Progressed, ...] = ()
     now: float = 0
-    up_to: int = 0
     refers: tuple["Told", ...] = ()
     """What was told of the objects that the newest wish names, of those that are there and that the card minds."""
+    up_to: int = 0
 
     def all(self, kind: type[F]) -> tuple[F, ...]:
         """Return the facts of one class that count for this generation: its own, and those of the whole object."""

@@ -18,8 +18,8 @@ from shale.runtime.silence import Silence
 
 LATER = 20.0
 """Seconds after which a suspect tries again to work alone: in between the others go on."""
-MAX_ERROR = 2048
-"""Characters of an error that are told: whatever a library put into it, the message that says so must travel."""
+MAX_ERROR, MAX_MESSAGE = 2048, 16_384
+"""Characters of an error, and of what a person is told: whatever a library put into it, it must travel."""
 DIED = "the worker died of it"
 
 log = logging.getLogger("shale.work")
@@ -92,7 +92,8 @@ class Work:
         """Say why nothing is done now, if that is news; return the seconds until this is looked at again."""
         now = self.plane.now()
         at = wait.until if wait.again_in is None else min(wait.until, now + wait.again_in)
-        await self._says("Stalled" if wait.stalled else "Waiting", reason=wait.reason, message=wait.message)
+        state, message = "Stalled" if wait.stalled else "Waiting", wait.message[:MAX_MESSAGE]
+        await self._says(state, reason=wait.reason, message=message)
         return max(at - now, 1.0)
 
     async def ends(self, facts: tuple[Milestone, ...]) -> None:
@@ -150,6 +151,7 @@ class Work:
 
     def refused(self, reason: str, message: str) -> Milestone:
         """Return the milestone that says that this trigger is given up."""
+        message = message[:MAX_MESSAGE]
         if isinstance(self.trigger, JOBS):
             return refusal(self.trigger, reason, message)
         return Refused(about=self.trigger.about, part=self.card.name, reason=reason, message=message)

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from shale.contracts.errors import Transient
+from shale.secrets import proxies
 from shale.secrets.hidden import Hidden
 
 PAUSE = 10.0
@@ -40,6 +41,10 @@ class Answer(msgspec.Struct, frozen=True):
     body: Hidden[bytes]
 
 
+class _CutError(http.client.HTTPException):
+    """An answer is no whole one, in our words."""
+
+
 def exchange(
     method: str,
     url: str,
@@ -49,20 +54,24 @@ def exchange(
 ) -> Answer:
     """Send one request and return its answer.
 
-    Transient when there is none, or one that asks to come again (429, 5xx). ValueError when it would show something
-    hidden to the network, or a header cannot hold its value.
+    Over TLS it goes through the proxy of the environment (HTTPS_PROXY, NO_PROXY); not so with a `tls` of its own, which
+    is the cluster's, nor in the clear, which is this machine's. Transient when there is no answer, or one that asks to
+    come again (429, 5xx). ValueError when it would show something hidden to the network, or a header cannot hold its
+    value.
     """
     place = urlsplit(url)
     _check(place, headers, body)
-    connection = _connection(place, tls)
+    proxy = None if tls else proxies.find(place)
+    connection = _connection(place, tls, proxy)
     try:
         answer = _answer(connection, method, place, headers, body)
     except (OSError, http.client.HTTPException) as error:
-        answer = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        answer = _told(error)
     finally:
         connection.close()
     if isinstance(answer, str):  # said out here: the error's own frames hold what was sent
-        raise Transient(f"{place.netloc} gave no answer: {' '.join(answer.split())}")
+        through = f" through the proxy {proxy.host}" if proxy else ""
+        raise Transient(f"{place.netloc} gave no answer{through}: {' '.join(answer.split())}")
     if answer.status in _BUSY:
         raise Transient(f"{place.netloc} answered {answer.status}: it is asked again", _after(answer))
     return answer
@@ -77,11 +86,18 @@ def _check(place: SplitResult, headers: Mapping[str, str | Hidden[str]], body: H
             raise ValueError(f"what should stand in the header {name} holds signs that no header may have")
 
 
-def _connection(place: SplitResult, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
-    if place.scheme == "https":
-        context = tls or ssl.create_default_context()
-        return http.client.HTTPSConnection(place.hostname or "", place.port, timeout=PAUSE, context=context)
-    return http.client.HTTPConnection(place.hostname or "", place.port, timeout=PAUSE)
+def _connection(
+    place: SplitResult, tls: ssl.SSLContext | None, proxy: proxies.Proxy | None
+) -> http.client.HTTPConnection:
+    host = place.hostname or ""
+    if place.scheme != "https":
+        return http.client.HTTPConnection(host, place.port, timeout=PAUSE)
+    context = tls or ssl.create_default_context()
+    if proxy is None:
+        return http.client.HTTPSConnection(host, place.port, timeout=PAUSE, context=context)
+    connection = http.client.HTTPSConnection(proxy.host, proxy.port, timeout=PAUSE, context=context)
+    connection.set_tunnel(host, place.port or http.client.HTTPS_PORT, proxy.headers())
+    return connection
 
 
 def _answer(
@@ -105,10 +121,19 @@ def _answer(
     finally:
         end.cancel()
     if len(data.reveal()) > MOST:
-        raise http.client.HTTPException(f"more than {MOST} bytes")
+        raise _CutError(f"more than {MOST} bytes")
     if response.length:  # `read` with an amount does not complain
-        raise http.client.HTTPException(f"{response.length} bytes are missing")
+        raise _CutError(f"{response.length} bytes are missing")
     return Answer(response.status, told, data)
+
+
+def _told(error: OSError | http.client.HTTPException) -> str:
+    """Return what went wrong, without what the other side said: it may repeat what it was sent."""
+    kind = type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{kind}: CERTIFICATE_VERIFY_FAILED: {error.verify_message}"
+    words = str(error) if isinstance(error, _CutError) else getattr(error, "strerror", None)
+    return f"{kind}: {words}" if words else kind
 
 
 def _shown(value: str | Hidden[str]) -> str:

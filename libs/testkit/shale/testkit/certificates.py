@@ -29,9 +29,9 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 def make(folder: Path, name: str = "registry") -> Certificate:
-    """Make a certificate for the loopback, good for two days."""
+    """Make a certificate for the loopback and for names of no machine, good for two days."""
     made = Certificate(folder / f"{name}.key", folder / f"{name}.pem")
-    names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
+    names = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.example,DNS:api.ecr.eu-west-1.amazonaws.com"
     new = ("-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", names)
     openssl("req", *new, "-keyout", str(made.key), "-out", str(made.certificate))
     return made

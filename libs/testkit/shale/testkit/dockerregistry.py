@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import time
@@ -71,6 +72,7 @@ class DockerRegistry:
 
     def stop(self) -> None:
         """End it."""
+        self.resume()
         if self._process is not None:
             self._process.terminate()
             try:
@@ -79,6 +81,17 @@ class DockerRegistry:
                 self._process.kill()
                 self._process.wait(10)
         self._process = None
+
+    def pause(self) -> None:
+        """Stop it where it is (SIGSTOP): its connections stand, and nobody answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def wipe(self) -> None:
         """Lose everything that was pushed: it keeps nothing of it in its memory."""

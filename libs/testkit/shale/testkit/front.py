@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from threading import Event, Lock, Thread
 from typing import Self
 
 import msgspec
+
+from shale.testkit.certificates import Certificate
 
 Trouble = Callable[["Exchange"], None]
 """What is done with one request in the place of passing it on."""
@@ -75,6 +78,13 @@ class Exchange:
         if cut >= 0:
             handler.close_connection = True
 
+    def drip(self, said: bytes, then: bytes, every: float = 0.05) -> None:
+        """Say this at once, and then a little again and again, until the other side has gone."""
+        self._handler.close_connection = True
+        self._handler.wfile.write(said)
+        while not self.stopped.wait(every):
+            self._handler.wfile.write(then)
+
     def hang_up(self) -> None:
         """Break the connection off at once (RST)."""
         self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -94,13 +104,18 @@ class _Server(ThreadingHTTPServer):
 class Front:
     """A threaded server. Rules are looked at in their order; the first that fits a request decides, else `default`."""
 
-    def __init__(self, behind: str = "") -> None:
+    def __init__(self, behind: str = "", certificate: Certificate | None = None) -> None:
+        """With a certificate it speaks TLS."""
         self.behind = behind
         self.seen: list[Exchange] = []
         self.default: Trouble = pass_on
         self._rules: list[tuple[re.Pattern[str], Trouble, list[int]]] = []
         self._lock, self._stopped = Lock(), Event()
         self._server = _Server(("127.0.0.1", 0), self._handler())
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -222,6 +237,18 @@ def delay(seconds: float) -> Trouble:
 def hang(exchange: Exchange) -> None:
     """Never answer."""
     exchange.stopped.wait(_SECONDS)
+    exchange.hang_up()
+
+
+def drip_body(exchange: Exchange) -> None:
+    """Answer with a body that comes a byte at a time, of a blob that is there or of something large."""
+    size = len(exchange.forward().data) or 2**24
+    exchange.drip(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, b"x")
+
+
+def drip_head(exchange: Exchange) -> None:
+    """Answer with a head that never ends."""
+    exchange.drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n")
 
 
 def edit(change: Callable[[Reply], Reply]) -> Trouble:

@@ -10,6 +10,6 @@ CARD = Card(
     kinds=("modelversion",),
     takes=(ScanArtifact, PackLayer),
     says=(Scanned, ScanRefused, LayerPacked, LayerRefused, Progressed),
-    concurrency=4,
+    concurrency=3,  # each holds a part of 5 MiB, beside 50 MB of Python: a worker has 72
 )
 CARDS = (CARD,)

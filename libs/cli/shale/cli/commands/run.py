@@ -5,7 +5,7 @@ import os
 
 import msgspec
 
-from shale.cli.common import Common, nats_url, registry_dir
+from shale.cli.common import Common, kubeconfig, nats_url, registry_dir
 from shale.cli.exits import Exit
 from shale.cli.local import services
 from shale.runtime import process
@@ -23,6 +23,7 @@ def run(common: Common, options: Options) -> int:
     """Run it until SIGTERM or an interrupt. LookupError names the services that there are."""
     build = program_of(options.service)
     url, registry = nats_url(common, os.environ), registry_dir(common, os.environ)
-    environ = {**os.environ, **services.told(url, registry, services.roots(options.models))}
+    told = services.told(url, registry, services.roots(options.models), kubeconfig(common, os.environ))
+    environ = {**os.environ, **told}
     asyncio.run(process.run(options.service, build, environ))
     return Exit.OK

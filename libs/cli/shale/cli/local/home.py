@@ -27,6 +27,8 @@ class State(msgspec.Struct, frozen=True, rename="camel"):
     logs: str
     up: Running
     processes: tuple[Running, ...] = ()
+    kubeconfig: str = ""
+    """Of the cluster whose objects these services serve; empty: objects lie on NATS."""
 
 
 class Home(msgspec.Struct, frozen=True):

@@ -32,9 +32,10 @@ def draining() -> dict[str, str]:
     return {f"{PREFIX}DRAIN_SECONDS": f"{DRAIN:g}"}
 
 
-def told(nats_url: str, registry: Path, readable: str) -> dict[str, str]:
-    """Return the settings by which a service finds NATS, the registry and the folders that may be read."""
+def told(nats_url: str, registry: Path, readable: str, kubeconfig: str = "") -> dict[str, str]:
+    """Return the settings by which a service finds NATS, the registry, the cluster and the folders that may be read."""
     said = {"NATS_URL": nats_url, "LAYOUT_DIR": str(registry), **({"ROOTS": readable} if readable else {})}
+    said |= {"KUBECONFIG": kubeconfig} if kubeconfig else {}
     return {PREFIX + key: value for key, value in said.items()}
 
 

@@ -14,6 +14,7 @@ from shale.cli.local import server, services
 from shale.cli.local.home import Home, Running, State
 from shale.cli.local.keeper import Kept, kept
 from shale.cli.local.tending import Tender, warn
+from shale.kube import choose
 from shale.runtime.bus.connection import connected
 from shale.runtime.bus.provision import provision
 from shale.runtime.installed import services as installed
@@ -32,6 +33,7 @@ class Plan(msgspec.Struct, frozen=True):
     port: int | None = None
     workers: int = 2
     roots: str = ""
+    kubeconfig: str = ""
 
 
 @asynccontextmanager
@@ -42,7 +44,8 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
         port = server.choose_port(plan.port)
         monitor = next(one for one in iter(server.any_port, None) if one != port)
         url = f"nats://{server.HOST}:{port}"
-        state = State(url, str(plan.registry), str(home.logs), Running("up", os.getpid(), started))
+        us = Running("up", os.getpid(), started)
+        state = State(url, str(plan.registry), str(home.logs), us, kubeconfig=plan.kubeconfig)
         held: list[Kept] = []
 
         def changed() -> None:
@@ -57,7 +60,7 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
             await server.answers(url, port, nats.program.log)
             async with connected(url, "up", fatal=False) as bus:
                 await provision(bus, [card for cards in installed().values() for card in cards], most=MOST)
-            told = services.told(url, plan.registry, plan.roots) | services.draining()
+            told = services.told(url, plan.registry, plan.roots, plan.kubeconfig or choose.NONE) | services.draining()
             environ = services.environ(told, os.environ)
             async with kept(services.programs(home, _names(plan.workers), environ), say, changed) as started_services:
                 held.extend(started_services)

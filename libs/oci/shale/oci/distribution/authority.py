@@ -1,14 +1,18 @@
 """What one registry wants to see of us: learnt from its first challenge, proven with every request that goes to it."""
 
+import time
 from collections.abc import Callable
 from threading import Lock
+
+import msgspec
 
 from shale.oci.distribution import challenge, origin, tokens
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Challenge, Scopes
 from shale.oci.distribution.credentials import Bearer, Credential, Login
+from shale.oci.distribution.mask import Mask
 from shale.oci.distribution.options import Options
-from shale.oci.distribution.refusals import denied, unauthorized
+from shale.oci.distribution.refusals import denied, missing, no_registry, unauthorized, unknown
 from shale.oci.distribution.transport import Request
 from shale.oci.refusal import NoAccess, Refused
 
@@ -17,13 +21,19 @@ Ask = Callable[[Request], Answer]
 
 
 class Authority:
-    """The challenge, the credential and the tokens of one registry, shared by its threads: one fetches, all wait."""
+    """The challenge, the credential and the tokens of one registry, shared by its threads: one fetches, all wait.
 
-    def __init__(self, host: str, options: Options, ask: Ask, clock: Callable[[], float]) -> None:
-        self._host, self._credentials, self._shown_to, self._ask = host, options.credentials, options.shown_to, ask
+    `mask` learns whatever is secret of it.
+    """
+
+    def __init__(self, host: str, options: Options, ask: Ask, lead: Callable[[str], str]) -> None:
+        """Ask token servers where their realms `lead`. Raises Refused for those that nobody follows."""
+        self._host, self._credentials, self._shown_to = host, options.credentials, options.shown_to
+        self._ask, self._lead = ask, lead
+        self.mask = Mask()
         self._challenge: Challenge | None = None
         self._held: Credential | None = None
-        self._purse = tokens.Purse(clock)
+        self._purse = tokens.Purse(time.monotonic)
         self._lock = Lock()
 
     def header(self, scopes: Scopes) -> str:
@@ -45,6 +55,7 @@ class Authority:
                 raise Refused(self.refusal(answer))
             if again or self._challenge is None:
                 self._held = self._credentials(self._host, again=again)
+                self.mask.learn(*(self._held.secrets if self._held else ()))
             self._challenge = chosen
             self._purse.drop(sent.removeprefix("Bearer "))
             wider = challenge.merge(scopes, challenge.parse_scopes(chosen.parameters.get("scope", "")))
@@ -57,6 +68,10 @@ class Authority:
         """Return what an answer of 401 or 403 means, when nothing else is left to try."""
         scarce = "insufficient_scope" in answer.headers.get("WWW-Authenticate", "")
         known = self._held is not None
+        if answer.page:
+            return no_registry(self._host, f"answers {answer.status} with a page")
+        if missing(answer.reason()):
+            return unknown(self._host, answer.reason())
         if answer.status == 403 or (scarce and known):  # noqa: PLR2004 (Forbidden)
             return denied(self._host, answer.reason())
         return unauthorized(self._host, self._held, answer.reason())
@@ -73,11 +88,14 @@ class Authority:
 
     def _fetch(self, asked: Challenge, scopes: Scopes) -> tokens.Token:
         request = tokens.request(asked, scopes, self._held)
+        request = msgspec.structs.replace(request, url=self._lead(request.url))
         if self._held is not None and (why := self._shown_to(str(origin.of(request.url)))):
             raise Refused(why)
         answer = self._ask(request)
-        if answer.status in {400, 401, 403}:
-            raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
         if not answer.ok:
-            raise ValueError(f"the token server of {self._host} answers {answer.reason()}")
-        return self._purse.put(answer, scopes)
+            raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
+        token = self._purse.put(answer, scopes)
+        if token is None:
+            raise Refused(unauthorized(self._host, self._held, "its token server answers without a token"))
+        self.mask.learn(token.value)
+        return token

@@ -12,7 +12,7 @@ from shale.oci.distribution.patience import BUSY, asked
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.stream import StreamUpload
-from shale.oci.distribution.transport import Lost, Request, Response
+from shale.oci.distribution.transport import PIECE, Lost, Request, Response
 from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed, Upload
 
@@ -34,8 +34,8 @@ def size(repo: Repository, digest: str, kind: str = "blobs", accept: str = "") -
 def read(repo: Repository, digest: str, offset: int, end: int) -> Iterator[bytes]:
     """Yield a blob of `end` bytes from `offset` on, in blocks of at most `BLOCK`; its digest is the caller's to check.
 
-    A connection that breaks is taken up at its byte; only tries that bring nothing count against their number.
-    Raises Transient.
+    A connection that breaks is taken up at its byte; only tries that bring next to nothing count against their number,
+    and who stalls in the middle is left alone for a while. Raises Transient.
     """
     failures = 0
     while offset < end:
@@ -46,11 +46,13 @@ def read(repo: Repository, digest: str, offset: int, end: int) -> Iterator[bytes
                     offset += len(block)
                     yield block
         except Lost as lost:
-            failures = 0 if offset > before else failures + 1
+            brought = offset - before >= PIECE
+            failures = 0 if brought else failures + 1
             waits = list(repo.client.bounds.delays())
             if failures > len(waits) or (lost.after or 0.0) > repo.client.bounds.longest:
                 raise Transient(f"{lost}, at byte {offset} of {digest}", lost.after) from lost
-            repo.client.pause(max(waits[failures - 1] if failures else 0.0, lost.after or 0.0))
+            stalled = repo.client.bounds.silence if lost.silent and brought else 0.0
+            repo.client.pause(max(waits[failures - 1] if failures else stalled, lost.after or 0.0))
 
 
 def _from(repo: Repository, digest: str, offset: int, end: int) -> Generator[bytes]:

@@ -1,6 +1,6 @@
 """Requests as the rest of this package wants them: to one registry, authorised, led on by redirects, tried again."""
 
-import time
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -14,7 +14,7 @@ from shale.oci.distribution.authority import Authority
 from shale.oci.distribution.challenge import Scopes
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.patience import BUSY, asked
-from shale.oci.distribution.refusals import untrusted
+from shale.oci.distribution.refusals import misled, no_registry, untrusted
 from shale.oci.distribution.transport import Lost, Request, Response, Transport, UntrustedError
 from shale.oci.refusal import Refused
 
@@ -35,9 +35,17 @@ class Client:
 
     def __init__(self, base: str, host: str, options: Options, transport: Transport) -> None:
         self.base, self.host, self.bounds, self.pause = base, host, options.patience, options.pause
+        self.largest = sys.maxsize
+        """The bytes of one body that it takes, as far as we know: a 413 teaches us."""
         self._origin = origin.of(base)
         self._transport, self._insecure = transport, options.insecure
-        self._authority = Authority(host, options, self._ask, time.monotonic)
+        self._authority = Authority(host, options, self._ask, lambda realm: self.lead(base, realm))
+        self.mask = self._authority.mask
+        self.mask.learn(*transport.secrets)
+
+    def heed(self) -> None:
+        """Raise what ends the work, if anything does."""
+        self.pause(0.0)
 
     def call(self, request: Request, scopes: Scopes, limit: int = SMALL) -> Answer:
         """Return the answer to a request that may be sent twice, whatever it is. Raises Transient (Refused too)."""
@@ -74,7 +82,7 @@ class Client:
 
     def _heard(self, request: Request, scopes: Scopes, limit: int) -> Answer:
         with self.open(request, scopes) as response:
-            answer = whole(response, limit)
+            answer = whole(response, limit, self.mask)
         return self._free(answer)
 
     def _free(self, answer: Answer) -> Answer:
@@ -92,13 +100,13 @@ class Client:
         sent = self._authority.header(scopes)
         response = self._followed(request, sent)
         if response.status == _UNAUTHORIZED and self._ours(response.url):
-            sent = self._authority.learn(whole(response, SMALL), scopes, sent, again=False)
+            sent = self._authority.learn(whole(response, SMALL, self.mask), scopes, sent, again=False)
             response = self._followed(request, sent)
         if response.status in _REFUSED and self._ours(response.url):
-            sent = self._authority.learn(whole(response, SMALL), scopes, sent, again=True)
+            sent = self._authority.learn(whole(response, SMALL, self.mask), scopes, sent, again=True)
             response = self._followed(request, sent)
             if response.status in _REFUSED:
-                raise Refused(self._authority.refusal(whole(response, SMALL)))
+                raise Refused(self._authority.refusal(whole(response, SMALL, self.mask)))
         return response
 
     def _followed(self, request: Request, authorization: str) -> Response:
@@ -110,17 +118,26 @@ class Client:
                 return response
             whole(response, SMALL)
             if request.method not in {"GET", "HEAD"} and response.status not in _SAME_METHOD:
-                raise ValueError(f"{self.host} leads a {request.method} elsewhere with {response.status}")
+                raise Refused(no_registry(self.host, f"leads a {request.method} elsewhere with {response.status}"))
             request = msgspec.structs.replace(request, url=self.lead(request.url, location))
-        raise ValueError(f"{self.host} leads us on more than {_HOPS} times from {origin.shown(request.url)}")
+        raise Refused(no_registry(self.host, f"leads us on more than {_HOPS} times"))
 
     def lead(self, base: str, location: str) -> str:
-        """Return where a `Location` leads. ValueError when that is plain http where it must not be."""
-        url = origin.follow(base, location)
-        there = origin.of(url)
+        """Return where a `Location`, a link or a realm leads. Raises Refused when we do not follow there.
+
+        Nobody but the registry itself leads to a URL that a login goes to, and nothing goes over plain http but where
+        the registry is insecure, or it and we are this machine.
+        """
+        try:
+            url = origin.follow(base, location)
+            there = origin.of(url)
+        except ValueError:
+            raise Refused(misled(self.host, "a URL that is none of http or https")) from None
+        if there == self._origin and origin.of(base) != self._origin:
+            raise Refused(misled(self.host, f"{origin.of(base)}, and that back to it: a login would follow"))
         plain = there.scheme == "http" and there != self._origin
         if plain and not self._insecure and not (origin.loopback(there.host) and origin.loopback(self._origin.host)):
-            raise ValueError(f"{self.host} leads to {there} over plain http: only an insecure registry may")
+            raise Refused(misled(self.host, self.mask(f"{there} over plain http: only an insecure registry may")))
         return url
 
     def _signed(self, request: Request, authorization: str) -> Request:
@@ -133,5 +150,4 @@ class Client:
 
     def _ask(self, request: Request) -> Answer:
         """Ask a token server, which sees the credential: over TLS, or on this machine."""
-        self.lead(self.base, request.url)
-        return self._free(whole(self._transport.send(request), SMALL))
+        return self._free(whole(self._transport.send(request), SMALL, self.mask))

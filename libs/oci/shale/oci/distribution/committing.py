@@ -4,17 +4,22 @@ from collections.abc import Callable
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution.answer import Answer
-from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.refusals import too_large
+from shale.oci.distribution.repository import GONE, LARGE, Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.transport import Lost, pieces
+from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed
 
-_LARGE = 413
 _OUT_OF_STEP = frozenset({GONE, 416})
 
 
 class Spoilt(Transient):
     """The upload is of no more use: what was sent has to be sent again."""
+
+
+class Large(Refused):
+    """A body was too large: smaller ones may do."""
 
 
 def whole(session: Session, data: memoryview, digest: str) -> Pushed:
@@ -35,18 +40,15 @@ def last(session: Session, pushed: Pushed) -> Pushed:
 
 
 def judge(repo: Repository, answer: Answer, doing: str) -> None:
-    """Raise what an answer means that is no success: Spoilt when the upload is none any more, else ValueError."""
+    """Raise what an answer means that is no success: Spoilt when the upload is none now, Large, else ValueError."""
     if answer.ok:
         return
     if answer.says("DIGEST_INVALID"):
         raise Spoilt(f"{repo.client.host} holds other bytes than were sent: they are sent again from the start")
     if answer.says("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID") or answer.status in _OUT_OF_STEP:
         raise Spoilt(f"{repo.client.host} lost an upload to {repo.name}: it is sent again from the start")
-    if answer.status == _LARGE:
-        raise ValueError(
-            f"{repo.client.host} answers 413 when we {doing} in {repo.name}: it, or a proxy before it, takes smaller "
-            "bodies only: raise that limit (nginx: client_max_body_size)"
-        )
+    if answer.status == LARGE:
+        raise Large(too_large(repo.client.host, doing))
     raise repo.surprise(doing, answer)
 
 
@@ -66,7 +68,8 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
         raise
     named = answer.headers.get("Docker-Content-Digest", pushed.digest)
     if named != pushed.digest:
-        raise ValueError(f"{repo.client.host} published {named} when we pushed {pushed.digest} to {repo.name}")
+        told = answer.header("Docker-Content-Digest")
+        raise ValueError(f"{repo.client.host} published {told} when we pushed {pushed.digest} to {repo.name}")
     return pushed
 
 

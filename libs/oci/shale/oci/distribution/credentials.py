@@ -13,7 +13,12 @@ class Login(msgspec.Struct, frozen=True):
     password: str
 
     def __repr__(self) -> str:
-        return f"Login({self.user!r})"
+        return f"Login({self.user!r})" if self.password else "Login()"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what nobody may read; who has no password has put a token into the place of the user."""
+        return (self.header().removeprefix("Basic "), self.password or self.user)
 
     def header(self) -> str:
         """Return it as an `Authorization` (RFC 7617)."""
@@ -25,6 +30,11 @@ class Identity(msgspec.Struct, frozen=True):
 
     token: str
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what nobody may read."""
+        return (self.token,)
+
     def __repr__(self) -> str:
         return "Identity()"
 
@@ -33,6 +43,11 @@ class Bearer(msgspec.Struct, frozen=True):
     """An access token that is sent as it is (`registrytoken` of a dockerconfigjson)."""
 
     token: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what nobody may read."""
+        return (self.token,)
 
     def __repr__(self) -> str:
         return "Bearer()"

@@ -1,6 +1,7 @@
 """What registries let us delete: manifests by their digest, blobs where they have not been collected by themselves."""
 
 from shale.oci import manifest as manifests_of
+from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import blobs, manifests, referrers
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.repository import GONE, Repository
@@ -36,10 +37,12 @@ def delete(repo: Repository, digest: str) -> bool | Unsupported:
     deleted = blobs.size(repo, digest) is not None and _blob(repo, digest)
     if isinstance(deleted, Unsupported) or (deleted and manifests.describe(repo, digest) is None):
         return deleted
-    subject = _subject(repo, digest)
+    listed = _listed(repo, digest)
+    if listed:  # before it goes: cut off in between, nobody would know any more where it was listed
+        referrers.remove(repo, *listed)
     found = manifest(repo, digest)
-    if found is True and subject:
-        referrers.remove(repo, subject, digest)
+    if listed and isinstance(found, Unsupported):
+        referrers.add(repo, *listed)
     return found or deleted
 
 
@@ -69,9 +72,11 @@ def _blob(repo: Repository, digest: str) -> bool | Unsupported:
     raise repo.surprise(f"delete {digest}", answer)
 
 
-def _subject(repo: Repository, digest: str) -> str | None:
-    data = manifests.get(repo, digest)
-    if data is None:
+def _listed(repo: Repository, digest: str) -> tuple[str, Descriptor] | None:
+    """Return the subject of a manifest, and what lists it there."""
+    found = manifests.describe(repo, digest)
+    data = manifests.get(repo, digest) if found else None
+    if found is None or data is None:
         return None
     document = manifests_of.parse(data)
-    return document.subject.digest if document.subject else None
+    return (document.subject.digest, referrers.entry(document, found)) if document.subject else None

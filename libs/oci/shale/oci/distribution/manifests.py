@@ -5,10 +5,8 @@ from shale.oci import laws, manifest
 from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import blobs, referrers
 from shale.oci.distribution.answer import Answer
-from shale.oci.distribution.refusals import not_found
 from shale.oci.distribution.repository import ACCEPT, GONE, Repository
 from shale.oci.distribution.transport import Lost, Request
-from shale.oci.refusal import Refused
 from shale.oci.registry import Missing
 
 _INCOMPLETE = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "MANIFEST_INVALID", "DIGEST_INVALID")
@@ -25,9 +23,9 @@ def describe(repo: Repository, reference: str) -> Descriptor | None:
         raise repo.surprise(f"resolve {reference}", answer)
     named = answer.headers.get("Docker-Content-Digest") or digests.of(answer.data)
     size = int(answer.headers.get("Content-Length") or len(answer.data))
-    if digests.valid(reference) and named != reference:
-        raise ValueError(f"{repo.client.host} names {named} when asked for {reference} in {repo.name}")
-    digests.hexadecimal(named)
+    if not digests.valid(named) or (digests.valid(reference) and named != reference):
+        told = answer.header("Docker-Content-Digest")
+        raise ValueError(f"{repo.client.host} names {told} when asked for {reference} in {repo.name}")
     return Descriptor(_media_type(answer), named, size)
 
 
@@ -66,13 +64,12 @@ def put(repo: Repository, data: bytes, media_type: str, tag: str | None) -> Desc
     answer = repo.client.tried(once)
     if isinstance(answer, Missing):
         return answer
-    if answer.status == GONE and answer.says("NAME_UNKNOWN"):
-        raise Refused(not_found(repo.name, repo.profile.cure))
     if not answer.ok:
         raise repo.surprise(f"put {wanted.digest}", answer)
     named = answer.headers.get("Docker-Content-Digest", wanted.digest)
     if named != wanted.digest:
-        raise ValueError(f"{repo.client.host} stored {named} when we put {wanted.digest} in {repo.name}")
+        told = answer.header("Docker-Content-Digest")
+        raise ValueError(f"{repo.client.host} stored {told} when we put {wanted.digest} in {repo.name}")
     if document.subject and "OCI-Subject" not in answer.headers:
         referrers.add(repo, document.subject.digest, referrers.entry(document, wanted))
     return wanted

@@ -5,7 +5,7 @@ import msgspec
 from shale.oci.digest import Block, Hasher
 from shale.oci.distribution import committing
 from shale.oci.distribution.buffer import Buffer
-from shale.oci.distribution.committing import Spoilt
+from shale.oci.distribution.committing import Large, Spoilt
 from shale.oci.distribution.repository import Repository
 from shale.oci.distribution.session import Session, counted
 from shale.oci.distribution.transport import Lost
@@ -69,37 +69,65 @@ class PartsUpload:
             self._session.cancel()
 
     def _publish(self, pushed: Pushed) -> None:
-        if not self._sent:
-            committing.whole(self._session, self._buffer.view(), pushed.digest)
+        if not self._sent and self._sent_whole(pushed):
             return
         if self._skip:
             raise Spoilt(
                 f"an upload to {self._repo.name} holds more than there is now: it is sent again from the start"
             )
         if len(self._buffer):
-            self._flush()
+            self._send_held()
         committing.last(self._session, pushed)
+
+    def _sent_whole(self, pushed: Pushed) -> bool:
+        """Send what is held in one body; False when that would be, or was, too large for one."""
+        if len(self._buffer) <= self._repo.client.largest:
+            try:
+                committing.whole(self._session, self._buffer.view(), pushed.digest)
+            except Large as large:
+                self._smaller(len(self._buffer), large)
+            else:
+                return True
+        if not self._session.url:
+            self._session.begin()
+        return False
 
     def _flush(self) -> None:
         """Send what is held as one part."""
         if not self._session.url:
             self._session.begin()
-        if not self._sent and self._wider():
-            return
+        if self._sent or not self._wider():
+            self._send_held()
+
+    def _send_held(self) -> None:
+        """Send what is held, in as many bodies as it takes."""
         done = 0
 
         def send() -> None:
             nonlocal done
+            body = min(len(self._buffer) - done, self._repo.client.largest)
+            wanted = done + body
             try:
-                done = self._sent_from(done)
+                done = self._sent_from(done, body)
+            except Large as large:
+                self._smaller(body, large)
+                return
             except (Lost, Spoilt) as failed:
                 done = self._found(failed)
-            if done < len(self._buffer):
+            if done < wanted:
                 raise Lost(f"{self._repo.client.host} took only a part of what was sent")
 
-        self._repo.client.tried(send)
+        while done < len(self._buffer):
+            self._repo.client.tried(send)
         self._sent += len(self._buffer)
         self._buffer.clear()
+
+    def _smaller(self, size: int, large: Large) -> None:
+        """Send half as much from now on. Raises Large when a registry would not take parts as small as that."""
+        least = max(self._session.minimum, self._repo.profile.least_part)
+        if size <= least:
+            raise large
+        self._repo.client.largest = max(size // 2, least)
 
     def _wider(self) -> bool:
         """Hold larger parts where the registry wants them; say whether there is room now for more."""
@@ -109,11 +137,11 @@ class PartsUpload:
         self._buffer.bound = max(self._buffer.bound, minimum)
         return not self._buffer.full
 
-    def _sent_from(self, done: int) -> int:
-        """Send what the registry does not hold of this part; return how much of it it holds then."""
-        part = self._buffer.view(done)
+    def _sent_from(self, done: int, size: int) -> int:
+        """Send `size` bytes that the registry does not hold of this part; return how much of it it holds then."""
+        part = self._buffer.view(done)[:size]
         answer = self._session.patch(part, self._sent + done)
-        committing.judge(self._repo, answer, "send a part")
+        committing.judge(self._repo, answer, f"send {size} bytes as a part")
         held = counted(answer) if self._repo.profile.counts else None
         return done + len(part) if held is None else self._within(held)
 
@@ -147,6 +175,6 @@ def _taken_up(repo: Repository, place: str) -> tuple[Session, int]:
     found = msgspec.json.decode(place, type=Place)
     if found.repo != repo.name:
         raise ValueError(f"a place in {found.repo} is none in {repo.name}")
-    session = Session(repo, found.url)
+    session = Session(repo, repo.client.lead(repo.client.base, found.url))
     held = session.held()
     return (session, held) if held else (Session(repo), 0)

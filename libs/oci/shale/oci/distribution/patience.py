@@ -20,7 +20,10 @@ class Patience(msgspec.Struct, frozen=True):
     first: float = 0.5
     longest: float = 8.0
     connect: float = 10.0
-    read: float = 60.0
+    read: float = 30.0
+    """How long nobody may say nothing, or next to nothing: a whole head, then `transport.PIECE` of a body."""
+    silence: float = 10.0
+    """How long who was silent is not asked again."""
     commit: float = 900.0
     """S3-backed registries copy a large blob before they answer its last PUT (distribution #886)."""
 

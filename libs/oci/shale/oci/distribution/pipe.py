@@ -1,6 +1,6 @@
 """From who writes blocks to who reads them, in two threads, with few of them in between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
 
@@ -18,9 +18,9 @@ class Left(Exception):  # noqa: N818 (it never leaves this package)
 class Pipe:
     """One writer, one reader; neither waits for ever for one that is gone."""
 
-    def __init__(self, longest: float) -> None:
+    def __init__(self, longest: float, heed: Callable[[], None]) -> None:
         self._blocks: Queue[bytes | None] = Queue(_DEPTH)
-        self._longest = longest
+        self._longest, self._heed = longest, heed
         self._left = False
 
     def put(self, block: bytes | None, reader: Future[Answer]) -> bool:
@@ -31,6 +31,7 @@ class Pipe:
             try:
                 self._blocks.put(block, timeout=_LOOK)
             except Full:
+                self._heed()
                 continue
             return True
         raise Lost(f"nothing was taken for {self._longest:.0f} s")

@@ -54,10 +54,10 @@ def add(repo: Repository, subject: str, listed: Descriptor) -> None:
     _change(repo, fallback(subject), lambda entries: (*(one for one in entries if one.digest != listed.digest), listed))
 
 
-def remove(repo: Repository, subject: str, digest: str) -> None:
+def remove(repo: Repository, subject: str, listed: Descriptor) -> None:
     """List one no more. Raises Transient."""
-    if _listed(repo, fallback(subject)):
-        _change(repo, fallback(subject), lambda entries: tuple(one for one in entries if one.digest != digest))
+    if any(one.digest == listed.digest for one in _listed(repo, fallback(subject))):
+        _change(repo, fallback(subject), lambda entries: tuple(one for one in entries if one.digest != listed.digest))
 
 
 def _change(repo: Repository, tag: str, change: Callable[[Entries], Entries]) -> None:

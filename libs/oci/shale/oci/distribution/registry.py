@@ -1,5 +1,6 @@
 """The registry over HTTP: see `shale.oci.registry` for what each method promises."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from threading import Lock
@@ -28,7 +29,7 @@ class Distribution:
         trust = Trust(self._options.insecure, self._options.ca)
         self._transport = transport or Transport(trust, self._options.patience)
         self._clients: dict[str, Client] = {}
-        self._lock = Lock()
+        self._locks = defaultdict[str, Lock](Lock)
 
     def close(self) -> None:
         """Close all connections."""
@@ -36,7 +37,8 @@ class Distribution:
 
     def check(self, repo: str, *, push: bool) -> NoAccess | None:
         """See `Registry.check`: by beginning an upload that is given up, or by asking for a tag."""
-        return access.check(lambda: self._repo(repo), push=push)
+        host, _ = names.split(repo, self._options.home)
+        return access.check(host, lambda: self._repo(repo), push=push)
 
     def orphans(self, repo: str) -> bool:
         """See `Registry.orphans`: as far as is known of the host."""
@@ -70,7 +72,7 @@ class Distribution:
 
     def resolve(self, repo: str, reference: str) -> Descriptor | None:
         """See `Registry.resolve`."""
-        return manifests.describe(self._repo(repo), reference if digests.valid(reference) else names.tag(reference))
+        return tags.resolve(self._repo(repo), reference if digests.valid(reference) else names.tag(reference))
 
     def manifest(self, repo: str, digest: str) -> bytes | None:
         """See `Registry.manifest`."""
@@ -106,7 +108,7 @@ class Distribution:
         return Repository(self._client(host, profile.api or host), profile, repo, path)
 
     def _client(self, host: str, api: str) -> Client:
-        with self._lock:
+        with self._locks[host]:  # asking takes time: one host does not wait for another
             if host not in self._clients:
                 base = endpoint.find(api, self._transport, insecure=self._options.insecure)
                 self._clients[host] = Client(base, host, self._options, self._transport)

@@ -6,10 +6,12 @@ from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Scopes, scope
 from shale.oci.distribution.client import SMALL, Client
+from shale.oci.distribution.refusals import missing, no_registry, not_found, too_large
 from shale.oci.distribution.transport import Request
 from shale.oci.profiles import Profile
+from shale.oci.refusal import Refused
 
-GONE = 404
+GONE, LARGE = 404, 413
 _DOCKER = "application/vnd.docker.distribution.manifest"
 ACCEPT = f"{IMAGE_INDEX}, {IMAGE_MANIFEST}, {_DOCKER}.list.v2+json, {_DOCKER}.v2+json"
 """What is not named may be converted into what is, or seem not to be there (docker-registry 2.8.2)."""
@@ -45,8 +47,23 @@ class Repository(msgspec.Struct, frozen=True):
     def read(self, method: str, rest: str, accept: str = "", limit: int = SMALL) -> Answer:
         """Return the answer to a GET or HEAD. Raises Transient."""
         headers = {"Accept": accept} if accept else {}
-        return self.client.call(Request(method, self.url(rest), headers), self.pulling, limit)
+        answer = self.client.call(Request(method, self.url(rest), headers), self.pulling, limit)
+        if answer.ok and answer.page:
+            raise self.surprise(f"ask for {rest.partition('/')[0]}", answer)
+        return answer
 
-    def surprise(self, doing: str, answer: Answer) -> ValueError:
-        """Return the error for an answer that nobody expects: a bug, ours or theirs."""
+    def surprise(self, doing: str, answer: Answer) -> Exception:
+        """Return the error for an answer that nobody expects: something else than a registry is there, or a bug."""
+        if self.absent(answer):
+            return Refused(not_found(self.name, self.profile.cure))
+        if answer.status == LARGE:
+            return Refused(too_large(self.client.host, doing))
+        if answer.foreign:
+            kind = " with a page" if answer.page else ""
+            return Refused(no_registry(self.client.host, f"answers {answer.status}{kind} when we {doing}"))
         return ValueError(f"{self.client.host} answers {answer.reason()} when we {doing} in {self.name}")
+
+    def absent(self, answer: Answer) -> bool:
+        """Say whether a registry says that there is no such repository, and that a push does not make it."""
+        unknown = answer.says("NAME_UNKNOWN", "NAME_INVALID") or missing(answer.reason())
+        return answer.status in {400, GONE} and unknown

@@ -7,14 +7,15 @@ from contextlib import suppress
 from shale.contracts.errors import Transient
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Scopes
-from shale.oci.distribution.refusals import not_found
-from shale.oci.distribution.repository import GONE, Repository
+from shale.oci.distribution.refusals import denied, not_found
+from shale.oci.distribution.repository import Repository
 from shale.oci.distribution.transport import Lost, Request, pieces
 from shale.oci.refusal import Refused
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _EMPTY = {"Content-Length": "0"}
+_CANCELS = 10.0  # seconds that nobody waits longer for, who leaves
 
 
 class Session:
@@ -28,15 +29,18 @@ class Session:
     def begin(self) -> None:
         """Begin a new upload in the place of any other. Raises Transient."""
         answer = self.start("", self.repo.pushing)
-        if not answer.ok or not self.url:
+        if answer.ok and self.url:
+            return
+        if answer.ok or answer.foreign:
             raise self.repo.surprise("begin an upload", answer)
+        raise Refused(denied(self.repo.client.host, answer.reason()))
 
     def start(self, query: str, scopes: Scopes) -> Answer:
         """POST: begin an upload, or mount a blob in its place. Raises Transient; Refused where no repository is."""
         self.url = ""
         request = Request("POST", self.repo.url("blobs/uploads/") + query, _EMPTY, b"")
         answer = self.repo.client.call(request, scopes)
-        if answer.status == GONE and answer.says("NAME_UNKNOWN", "NAME_INVALID"):
+        if self.repo.absent(answer):
             raise Refused(not_found(self.repo.name, self.repo.profile.cure))
         self.minimum = _number(answer.headers.get("OCI-Chunk-Min-Length", ""))
         return self._moved(answer)
@@ -54,7 +58,8 @@ class Session:
         """Publish the blob; `body` are its last bytes, or all. Raises Lost, Refused."""
         url = f"{self.url}{'&' if '?' in self.url else '?'}digest={digest}"
         headers = _OCTETS | {"Content-Length": str(size)}
-        return self._sent(Request("PUT", url, headers, body, self.repo.client.bounds.commit))
+        request = Request("PUT", url, headers, body, self.repo.client.bounds.commit)
+        return self.repo.client.once(request, self.repo.pushing)
 
     def held(self) -> int | None:
         """Ask how many bytes the registry holds; None when the upload is none any more. Raises Transient."""
@@ -64,8 +69,9 @@ class Session:
     def cancel(self) -> None:
         """Let the registry forget the upload; where it does not, it purges it some day."""
         if self.url:
+            read = min(_CANCELS, self.repo.client.bounds.read)
             with suppress(Lost, Transient):
-                self.repo.client.once(Request("DELETE", self.url, _EMPTY), self.repo.pushing)
+                self.repo.client.once(Request("DELETE", self.url, _EMPTY, None, read), self.repo.pushing)
             self.url = ""
 
     def _sent(self, request: Request) -> Answer:

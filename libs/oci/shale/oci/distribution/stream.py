@@ -1,7 +1,9 @@
 """A large blob sent in one request, for registries that take no parts: a second thread sends while the first writes."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as until_done
+from threading import Thread
+from time import monotonic
 
 from shale.contracts.errors import Transient
 from shale.oci.digest import Block, Hasher
@@ -13,6 +15,9 @@ from shale.oci.distribution.repository import Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.transport import PIECE, Lost
 from shale.oci.registry import Mismatch, Pushed
+
+_LOOK = 0.5  # seconds after which a stop is heard
+_LEAVES = 1.0  # seconds that a thread has to end in
 
 
 class StreamUpload:
@@ -26,8 +31,7 @@ class StreamUpload:
         self._session = Session(repo)
         self._buffer = Buffer(repo.profile.part_bytes)
         self._hasher = Hasher()
-        self._pipe = Pipe(repo.client.bounds.read)
-        self._thread = ThreadPoolExecutor(1, "shale-upload")
+        self._pipe = Pipe(repo.client.bounds.read, repo.client.heed)
         self._answer: Future[Answer] | None = None
         self._last = b""
         self._done = False
@@ -61,16 +65,27 @@ class StreamUpload:
         return pushed
 
     def leave(self) -> None:
-        """End the thread, and give up what is not published."""
+        """End the thread, and give up what is not published.
+
+        A thread that waits for the answer to the last byte ends with that; a process does not wait for it.
+        """
         self._pipe.leave()
-        self._thread.shutdown(wait=True)
+        if self._answer:
+            until_done([self._answer], _LEAVES)
         if not self._done:
             self._session.cancel()
 
     def _start(self) -> None:
         self._session.begin()
-        self._answer = self._thread.submit(self._send)
+        self._answer = answer = Future[Answer]()
+        Thread(target=self._work, args=(answer,), daemon=True, name="shale-upload").start()
         self._pour(self._buffer.view())
+
+    def _work(self, answer: Future[Answer]) -> None:
+        try:
+            answer.set_result(self._send())
+        except BaseException as error:  # noqa: BLE001 (it is raised where the answer is asked for)
+            answer.set_exception(error)
 
     def _send(self) -> Answer:
         if self._known:
@@ -100,7 +115,10 @@ class StreamUpload:
     def _ended(self, answer: Future[Answer], pushed: Pushed) -> None:
         self._hand_over()
         self._put(answer, None)
-        until_done([answer], self._repo.client.bounds.commit)
+        until = monotonic() + self._repo.client.bounds.commit
+        while not answer.done() and monotonic() < until:
+            until_done([answer], _LOOK)
+            self._repo.client.heed()
         if not answer.done():
             raise Transient(f"{self._repo.client.host} does not answer in time")
         self._judge(answer)

@@ -28,24 +28,46 @@ def listed(repo: Repository) -> tuple[str, ...]:
     for page in links.pages(repo, repo.url(f"tags/list?n={_PAGE}"), "application/json", _LARGEST_PAGE):
         if page.status == GONE:
             break
+        try:
+            tags = msgspec.json.decode(page.data, type=_Page).tags if page.ok else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise repo.surprise("list tags", page) from None
         if not page.ok:
             raise repo.surprise("list tags", page)
-        found.update(msgspec.json.decode(page.data, type=_Page).tags or ())
+        found.update(tags or ())
     return tuple(sorted(tag for tag in found if not referrers.is_fallback(tag)))
 
 
+def resolve(repo: Repository, reference: str) -> Descriptor | None:
+    """See `Registry.resolve`: a tag that was half taken away names nothing any more."""
+    found = manifests.describe(repo, reference)
+    taken = found and not digests.valid(reference) and found.digest == _taker(reference)[1].digest
+    return None if taken else found
+
+
 def untag(repo: Repository, tag: str) -> bool | Unsupported:
-    """See `Registry.untag`."""
+    """See `Registry.untag`; one that was cut off is brought to its end."""
     if not repo.profile.deletes:
         return deletion.unsupported(repo)
     answer = repo.client.call(Request("DELETE", repo.url(f"manifests/{tag}")), repo.deleting)
     if answer.ok:
         return True
-    if answer.status == GONE or manifests.describe(repo, tag) is None:
+    if answer.status == GONE or (found := manifests.describe(repo, tag)) is None:
         return False
     if not deletion.declines(answer) and not deletion.wants_digest(answer):
         raise repo.surprise(f"untag {tag}", answer)
+    if found.digest == _taker(tag)[1].digest:
+        deleted = deletion.manifest(repo, found.digest)
+        return deleted if isinstance(deleted, Unsupported) else True
     return repo.client.tried(lambda: _moved_away(repo, tag))
+
+
+def _taker(tag: str) -> tuple[bytes, Descriptor]:
+    """Return the manifest that takes a tag away: always the same, so that whoever comes later knows it again."""
+    config = Descriptor(_EMPTY_TYPE, digests.of(_EMPTY), len(_EMPTY))
+    document = manifest.Manifest(config, (config,), 2, artifact_type=_NOTHING, annotations={"dev.shale.tag": tag})
+    data = manifest.canonical(document)
+    return data, Descriptor(manifest.media_type(document), digests.of(data), len(data))
 
 
 def _moved_away(repo: Repository, tag: str) -> bool | Unsupported:
@@ -54,14 +76,14 @@ def _moved_away(repo: Repository, tag: str) -> bool | Unsupported:
     The tag moves to a manifest of its own, which is deleted with it. That it can be is tried before the tag moves; who
     moves the tag meanwhile keeps it, for only tags that still name that manifest go.
     """
-    config = Descriptor(_EMPTY_TYPE, digests.of(_EMPTY), len(_EMPTY))
-    committing.whole(Session(repo), memoryview(_EMPTY), config.digest)
-    document = manifest.Manifest(config, (config,), 2, artifact_type=_NOTHING, annotations={"dev.shale.tag": tag})
-    data = manifest.canonical(document)
+    committing.whole(Session(repo), memoryview(_EMPTY), digests.of(_EMPTY))
+    data, taker = _taker(tag)
     for name in (None, tag):
-        put = manifests.put(repo, data, manifest.media_type(document), name)
+        put = manifests.put(repo, data, taker.media_type, name)
         if not isinstance(put, Descriptor):
             raise Lost(f"{repo.client.host} lost what takes {tag} away from {repo.name}", busy=True)
         if isinstance(deleted := deletion.manifest(repo, put.digest), Unsupported):
             return deleted
+        if not deleted:  # put just now, it was deleted without its tag: docker-registry 2.8.2, when two untag at once
+            raise Lost(f"{repo.client.host} took {tag} away from {repo.name} by half", busy=True)
     return True

@@ -3,6 +3,7 @@
 distribution's token authentication: a GET with the login (spec/auth/token), or a POST with a refresh token (oauth).
 """
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -16,6 +17,7 @@ from shale.oci.distribution.transport import Request
 
 _CLIENT = "shale"
 _DEFAULT_SECONDS = 60.0  # of a token that does not say how long it lasts (spec/auth/token)
+_VISIBLE = re.compile(r"[!-~]+")  # what stands in a header
 _MARGIN = 10.0  # a token must outlive the request that it goes with
 
 
@@ -53,12 +55,15 @@ class Purse:
         """Forget a token that was refused."""
         self._tokens = [one for one in self._tokens if one.value != value]
 
-    def put(self, answer: Answer, scopes: Scopes) -> Token:
-        """Keep what the token server gave. ValueError when it gave nothing that could be used."""
-        given = msgspec.json.decode(answer.data, type=_Given, strict=False)
+    def put(self, answer: Answer, scopes: Scopes) -> Token | None:
+        """Keep what the token server gave; None when it gave nothing that could be used."""
+        try:
+            given = msgspec.json.decode(answer.data, type=_Given, strict=False)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
         value = given.token or given.access_token
-        if not value:
-            raise ValueError("a token server answered without a token")
+        if not _VISIBLE.fullmatch(value):
+            return None
         seconds = given.expires_in or _DEFAULT_SECONDS
         token = Token(value, scopes, self._clock() + max(seconds - _MARGIN, seconds / 2))
         self._tokens.append(token)

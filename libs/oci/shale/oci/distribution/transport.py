@@ -1,15 +1,13 @@
-"""One request over the wire and its answer: pooled connections, verified TLS, proxies, time-outs.
+"""One request over the wire and its answer: proxies, time-outs, foreign errors in our words.
 
-No retry, no redirect. The only module that knows urllib3.
+No retry, no redirect. With `pools` the only module that knows urllib3.
 """
 
 import logging
-import socket
 import ssl
+import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import TypedDict
-from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
 import msgspec
@@ -24,16 +22,17 @@ from urllib3.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
-from urllib3.util import make_headers, parse_url
 
-from shale.oci.distribution import origin
+from shale.oci.distribution import origin, pools
 from shale.oci.distribution.patience import Patience
+from shale.oci.distribution.pools import Trust
+from shale.oci.distribution.silence import Silences
 from shale.oci.registry import BLOCK
 
 PIECE = 2**18
-"""What one `send` may take as long as a connection may take: so a body is slow only below 26 KB/s."""
+"""What one `send` may take as long as a connection may take: so a body is slow only below 26 KB/s. And what must come
+of an answer's body while we wait `Patience.read` for it: 8 KB/s."""
 
-_POOL = 8  # connections kept per host: the threads of one worker are four
 _AGENT = "shale/0.1"
 
 # urllib3 writes every URL at DEBUG, and a URL may open an upload or a signed download to its reader.
@@ -44,32 +43,17 @@ logging.getLogger("urllib3.connectionpool").addFilter(lambda record: record.leve
 class Lost(Exception):  # noqa: N818 (it never leaves this package)
     """A try came to nothing in a way that passes: the connection broke (nobody knows what was done), or they are busy.
 
-    `busy`: they answered, and did nothing. `after`: the seconds that they asked us to wait.
+    `busy`: they answered, and did nothing. `silent`: nothing came in time. `after`: the seconds that they asked us to
+    wait.
     """
 
-    def __init__(self, message: str, after: float | None = None, *, busy: bool = False) -> None:
+    def __init__(self, message: str, after: float | None = None, *, busy: bool = False, silent: bool = False) -> None:
         super().__init__(message)
-        self.after, self.busy = after, busy
+        self.after, self.busy, self.silent = after, busy, silent
 
 
 class UntrustedError(Exception):
     """The other side could not prove with TLS that it is who we asked for."""
-
-
-class Trust(msgspec.Struct, frozen=True):
-    """Whom we believe: the system's authorities, or those of `ca` (PEM) instead; with `insecure` anyone."""
-
-    insecure: bool = False
-    ca: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """Return it as TLS wants it. ValueError when `ca` holds no certificate."""
-        if self.ca and "-----BEGIN CERTIFICATE-----" not in self.ca:
-            raise ValueError("the CA holds no certificate: put PEM, `-----BEGIN CERTIFICATE-----`, into its Secret")
-        context = ssl.create_default_context(cadata=self.ca or None)
-        if self.insecure:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -82,12 +66,15 @@ class Request(msgspec.Struct, frozen=True):
     read: float | None = None
     """How long the answer may take, in seconds, where it is not as long as all others."""
 
+    def __repr__(self) -> str:
+        return f"Request({self.method} {origin.of(self.url)})"  # its headers hold who we are
+
 
 class Response:
     """An answer whose body is still on its way; close it, or read it to its end: then its connection is used again."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str) -> None:
-        self._raw, self.url = raw, url
+    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str, longest: float, silences: Silences) -> None:
+        self._raw, self.url, self._longest, self._silences = raw, url, longest, silences
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
 
@@ -98,21 +85,28 @@ class Response:
         return int(text) if text.isdecimal() else None
 
     def blocks(self) -> Generator[bytes]:
-        """Yield the body as it comes, in blocks of at most `BLOCK`. Raises Lost when it ends too soon."""
-        with _foreign(self.url):
-            while block := self._raw.read1(BLOCK, decode_content=False):
-                yield block
-            self._raw.release_conn()
+        """Yield the body as it comes, in blocks of at most `BLOCK`. Raises Lost when it ends too soon, or drips."""
+        waited, brought = 0.0, 0
+        while block := self._next():
+            waited, brought = waited + block[0], brought + len(block[1])
+            yield block[1]
+            if waited > self._longest:
+                if brought < PIECE:
+                    self._silences.silent(origin.of(self.url))
+                    raise Lost(f"{origin.of(self.url)} drips: {brought} bytes in {waited:.0f} s", silent=True)
+                waited, brought = 0.0, 0
+        self._raw.release_conn()
+
+    def _next(self) -> tuple[float, bytes] | None:
+        """Return the next block, and how long it was waited for."""
+        began = time.monotonic()
+        with _heard(self.url, self._silences):
+            block = self._raw.read1(BLOCK, decode_content=False)
+        return (time.monotonic() - began, block) if block else None
 
     def close(self) -> None:
         """Be done with it."""
         self._raw.close()
-
-
-class _Settings(TypedDict):
-    ssl_context: ssl.SSLContext
-    socket_options: list[tuple[int, int, int]]
-    maxsize: int
 
 
 class Transport:
@@ -120,25 +114,18 @@ class Transport:
 
     def __init__(self, trust: Trust, patience: Patience) -> None:
         self._patience = patience
-        # 25 s until a peer that is half gone is noticed, also while it is only listened to.
-        options = [
-            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-        ]
-        settings = _Settings(ssl_context=trust.context(), socket_options=options, maxsize=_POOL)
+        self._silences = Silences(patience.silence, patience.read, time.monotonic)
         self._proxies = getproxies()
-        self._pools: dict[str, urllib3.PoolManager] = {"": urllib3.PoolManager(_POOL, **settings)}
-        for url in set(self._proxies.values()):
-            self._pools[url] = _proxy(url, settings)
+        self._pools = pools.make(trust, self._proxies)
+        self.secrets = tuple(pools.login(url) for url in self._proxies.values())
+        """The logins to proxies, which proxies may repeat."""
 
     def send(self, request: Request) -> Response:
-        """Send one request and return the answer's head. Raises Lost and UntrustedError."""
+        """Send one request and return the answer's head. Raises Lost and UntrustedError, Transient for the silent."""
         chunked = request.body is not None and "Content-Length" not in request.headers
         read = request.read or self._patience.read
-        with _foreign(request.url):
+        self._silences.enter(origin.of(request.url))
+        with _heard(request.url, self._silences):
             raw = self._pools[self._proxy_of(request.url)].urlopen(
                 request.method,
                 request.url,
@@ -152,7 +139,7 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-        return Response(raw, request.url)
+        return Response(raw, request.url, self._patience.read, self._silences)
 
     def close(self) -> None:
         """Close all connections."""
@@ -166,11 +153,16 @@ class Transport:
         return self._proxies.get(there.scheme) or self._proxies.get("all", "")
 
 
-def _proxy(url: str, settings: _Settings) -> urllib3.ProxyManager:
-    """Return the pools behind a proxy; what stands before its `@` is its own login."""
-    auth = unquote(parse_url(url).auth or "")
-    headers = make_headers(proxy_basic_auth=auth) if auth else None
-    return urllib3.ProxyManager(url, _POOL, proxy_headers=headers, **settings)
+@contextmanager
+def _heard(url: str, silences: Silences) -> Generator[None]:
+    """Note who answers and who does not. Raises as `_foreign` does."""
+    try:
+        with _foreign(url):
+            yield
+    except Lost as lost:
+        (silences.silent if lost.silent else silences.answered)(origin.of(url))
+        raise
+    silences.answered(origin.of(url))
 
 
 @contextmanager
@@ -188,7 +180,7 @@ def _foreign(url: str) -> Generator[None]:
     except NewConnectionError as error:
         raise Lost(f"{where} cannot be reached: {_reason(error)}") from error
     except (ConnectTimeoutError, ReadTimeoutError) as error:
-        raise Lost(f"{where} does not answer in time") from error
+        raise Lost(f"{where} does not answer in time", silent=True) from error
     except ProxyError as error:
         raise Lost(f"the proxy before {where} does not let us through") from error
     except ProtocolError as error:

@@ -47,11 +47,8 @@ def read(message: Msg) -> Letter | None:
 
 
 def _tick(message: Msg) -> Woken:
-    """Return whom a tick wakes. Raises ValueError when it is none of ours."""
-    try:
-        about = msgspec.json.decode(message.data, type=About)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    """Return whom a tick wakes. Raises ValueError when it is none of ours, RecursionError when it is nested so."""
+    about = msgspec.json.decode(message.data, type=About)
     subjects.check(about)
     _, _, service, *_ = message.subject.split(".")
     if message.subject != subjects.of_tick(service, about):

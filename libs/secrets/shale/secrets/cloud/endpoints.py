@@ -10,7 +10,7 @@ from shale.secrets.hidden import Hidden
 from shale.secrets.secret import Forbidden, Malformed
 from shale.secrets.wire import Answer
 
-_CODE = re.compile(r"[A-Za-z0-9_.#-]{1,64}")
+_CODE = re.compile(r"[A-Za-z_.#]{1,64}")  # no digits: it is a word and no key
 
 T = TypeVar("T", bound=msgspec.Struct)
 

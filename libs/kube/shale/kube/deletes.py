@@ -1,0 +1,32 @@
+"""How an object's deletion is asked for, and what the answer means. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from shale.kube.resources import Cascade
+
+_POLICY: dict[Cascade, str] = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    uid: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    kind: str = ""
+    details: _Ended | None = None
+
+
+def options(uid: str | None, cascade: Cascade) -> dict[str, Any]:
+    """Return the DeleteOptions; with a uid only the object of that uid is meant."""
+    tree = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": _POLICY[cascade]}
+    return {**tree, "preconditions": {"uid": uid}} if uid is not None else tree
+
+
+def removed(body: bytes) -> str | None:
+    """Return the uid of what is gone already; None when the answer is the object, which something holds."""
+    said = msgspec.json.decode(body, type=_Answer)
+    if said.kind != "Status":
+        return None
+    return said.details.uid if said.details else ""
