@@ -66,7 +66,7 @@ MAKER = Card(
     name="maker",
     does="makes the Model that a first version asks for, and gives it its versions",
     kinds=("modelversion",),
-    hears=(Wanted,),
+    hears=(Wanted, Declared),  # Declared: of what is known, nobody wants its Model again
     purges=True,
 )
 CARDS = (ANNOUNCE, SCRIBE, FORGET, MAKER)
