@@ -39,6 +39,7 @@ def spoken() -> Iterator[None]:
     logging.getLogger("shale").setLevel(logging.NOTSET)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist, which is registered later, reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one file in one process (`--dist loadgroup`): they share the servers that they started."""
     for item in items:
