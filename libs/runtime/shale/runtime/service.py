@@ -27,6 +27,16 @@ class Woken(msgspec.Struct, frozen=True):
 Trigger = Woken | Job
 
 
+class Touch(msgspec.Struct, frozen=True):
+    """What a service does to resources of one API group in Kubernetes, in any namespace: a rule of its ClusterRole."""
+
+    group: str
+    """Empty for the core group."""
+    resources: tuple[str, ...]
+    """Plurals, and subresources (`pods/log`)."""
+    verbs: tuple[str, ...]
+
+
 class Card(msgspec.Struct, frozen=True):
     """Everything about a service that others need to know, as data."""
 
@@ -52,6 +62,10 @@ class Card(msgspec.Struct, frozen=True):
     concurrency: int = 16
     """Triggers in hand at a time, per process."""
     buckets: tuple[str, ...] = ()
+    purges: bool = False
+    """It takes away what was told: the end of an object, and facts that nobody can decode. The watcher's own."""
+    touches: tuple[Touch, ...] = ()
+    """Whatever it may do in Kubernetes: its ServiceAccount is refused everything else (Secrets: `shale grant`)."""
 
     @property
     def minds(self) -> frozenset[str]:

@@ -1,7 +1,11 @@
 """What the rest of the house knows of storage-provisioner."""
 
 from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, Progressed, Refused, Released, StorageReady
-from shale.runtime.service import Card
+from shale.runtime.service import Card, Touch
+
+_KEPT = ("persistentvolumes", "persistentvolumeclaims", "pods", "services")
+_KEEPS = ("get", "list", "create", "patch", "delete")
+"""What it takes to make a thing, to see how it stands, and to take it away."""
 
 CARD = Card(
     name="storage-provisioner",
@@ -10,6 +14,7 @@ CARD = Card(
     hears=(Declared, ImageBuilt, Refused, Gone),
     says=(Held, StorageReady, Released, Refused, Progressed),
     ends=(StorageReady,),
+    touches=(Touch("", _KEPT, _KEEPS), Touch("", ("events",), ("get", "list"))),
     tidies=True,
 )
 CARDS = (CARD,)
