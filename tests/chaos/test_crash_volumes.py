@@ -33,7 +33,7 @@ seeds = st.integers(0, 1 << 30)
 storages = st.sampled_from([LOCAL, CLAIM])
 quickly = (Phase.explicit, Phase.reuse, Phase.generate)
 widely = settings(
-    max_examples=40, deadline=None, phases=quickly, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, phases=quickly, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -54,8 +54,10 @@ def volume(ns, name, uid):
 
 
 def pod(ns, name, claim_name):
+    """Return a Pod that has a node, for one without holds no claim, and that goes without its node's word."""
     volumes = [{"name": "weights", "persistentVolumeClaim": {"claimName": claim_name}}]
-    return made("Pod", name, {"containers": [{"name": "c", "image": "registry.example/x"}], "volumes": volumes}, ns)
+    spec = {"nodeName": "nowhere", "terminationGracePeriodSeconds": 0, "volumes": volumes}
+    return made("Pod", name, {**spec, "containers": [{"name": "c", "image": "registry.example/x"}]}, ns)
 
 
 def made(kind: str, name: str, spec: dict[str, Any], ns: str = "") -> dict[str, Any]:
