@@ -13,6 +13,7 @@ import yaml
 
 from shale.blueprint.rbac import NAMESPACE
 from shale.testkit.apiserver import ApiServer
+from shale.testkit.kube import missing
 from shale.testkit.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,7 +30,7 @@ def kubectl(debian_tool, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     said = Kubectl(program, Path(os.devnull), folder).do("version", "--client")
     version = re.search(r"Kustomize Version: v(\d+)", said)
     if version is None or int(version[1]) < LEAST:
-        pytest.skip("KUBECTL IS OLDER THAN 1.27: no manifest of deploy/ was rendered, and RBAC was not tried")
+        missing("KUBECTL IS OLDER THAN 1.27: no manifest of deploy/ was rendered, and RBAC was not tried")
     return lambda kubeconfig: Kubectl(program, kubeconfig, folder)
 
 

@@ -27,6 +27,8 @@ HEARD = "Shale-Heard"
 
 WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077
+NO_MESSAGE = 10037
+"""The API's "no message found"; its code 404 says as much of a stream that is not there."""
 
 NOBODY = Login()
 
