@@ -28,8 +28,10 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "shale.stamp"
 UNFINISHED = "unfinished"
+TRIED = VENV / "docker-registry.tried"
 MINIMUM = (3, 11)
 INSTALL_SECONDS = 900  # pip alone took 100 s where uv took 2: slow networks need room
+FETCH_SECONDS = 90  # an archive that does not answer must not keep the demo waiting
 CHECK_SECONDS = 3600  # each test has a time-out of its own; this one ends what hangs beyond them
 LAST_WORDS_SECONDS = 60  # for a program that was interrupted
 
@@ -162,8 +164,34 @@ def checks(*commands: str) -> int:
     return next(filter(None, codes), 0)
 
 
+def fetch_registry() -> None:
+    """Unpack Debian's docker-registry for the demo, once, best effort: without it a folder is the registry."""
+    script = ROOT / "tools" / "fetch_debian.py"
+    if TRIED.exists() or not script.exists():
+        return
+    say(f"  {'docker-registry of Debian':<32}", end="")
+    started = time.monotonic()
+    with subprocess.Popen(
+        [program("python"), str(script), "docker-registry"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        try:
+            _, why = child.communicate(timeout=FETCH_SECONDS)
+        except subprocess.TimeoutExpired:
+            why = f"no answer within {FETCH_SECONDS} s"
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)  # apt's helpers too
+    TRIED.touch()
+    say(why.strip().removeprefix("!!! ") if child.returncode else f"{time.monotonic() - started:6.1f} s")
+
+
 def demo(arguments: list[str]) -> int:
     """Become `shale demo`: its signals and its exit code are then its own."""
+    fetch_registry()
     os.chdir(ROOT)
     os.execv(program("shale"), ["shale", "demo", *arguments])
 

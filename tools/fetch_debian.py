@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Put other makers' programs into .tools/bin from the Debian archive: unpacked, never installed.
 
+    python3 tools/fetch_debian.py [PROGRAM ...]      (default: all of them)
+
 Best effort: exit 0 when all run, 1 with one loud line when not. Tests that need them then skip, or fail under CI=true.
 """
 
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent.parent / ".tools"
@@ -21,6 +24,7 @@ SAYS_VERSION = {"kubectl": ("version", "--client")}
 # had. And what podman looks for before it does anything.
 LIBRARIES = ("libgpgme11", "libgpgme11t64", "libassuan0", "libassuan9", "libdevmapper1.02.1", "libsubid4", "libsubid5")
 BESIDE = (*LIBRARIES, "libseccomp2", "conmon", "runc")
+NEED_BESIDE = frozenset({"skopeo", "podman"})
 UPDATES = 3  # apt-get update was once seen to succeed with only a part of the index
 SECONDS = 120
 
@@ -78,7 +82,7 @@ def fetch(folder: Path, programs: list[str]) -> str:
         reason = next(filter(None, (download(PACKAGES.get(one, one), folder) for one in programs)), "")
         if not reason:
             break
-    for package in BESIDE:
+    for package in BESIDE if NEED_BESIDE & set(programs) else ():
         download(package, folder)
     return reason
 
@@ -95,9 +99,12 @@ def unpack(folder: Path, programs: list[str]) -> None:
         wrapper.chmod(0o755)
 
 
-def main() -> int:
-    """Fetch what is missing and prove that it runs."""
-    missing = [program for program in PROGRAMS if not present(program)]  # a newer one on the PATH is better
+def main(wanted: Sequence[str] = PROGRAMS) -> int:
+    """Fetch what is missing of these and prove that it runs."""
+    if strangers := [program for program in wanted if program not in PROGRAMS]:
+        print(f"{strangers[0]} is not known here: there are {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    missing = [program for program in wanted if not present(program)]  # a newer one on the PATH is better
     if not missing:
         return 0
     reason = "this machine has no apt-get"
@@ -105,7 +112,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="shale-debian-") as folder:
             reason = fetch(Path(folder), missing)
             unpack(Path(folder), missing)
-    missing = [program for program in PROGRAMS if not present(program)]
+    missing = [program for program in wanted if not present(program)]
     if missing:
         why = reason or "they do not start"
         print(
@@ -116,4 +123,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] or PROGRAMS))

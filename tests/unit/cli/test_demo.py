@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from shale.cli.demo import proof
+from shale.cli.demo import shelf as shelves
 from shale.cli.demo.board import Board, standing
+from shale.cli.demo.shelf import Folder, Served, shelf
 from shale.cli.demo.weights import lay_out
 from shale.cli.exits import CliError
 from shale.contracts.artifact import PackedLayer
@@ -57,13 +59,16 @@ def test_a_folder_without_files_is_no_model(tmp_path, name):
         lay_out(tmp_path / name, tmp_path / "models")
 
 
-@pytest.fixture
-def registry(tmp_path):
-    blobs = tmp_path / "registry" / "models" / "x" / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
+@pytest.fixture(params=["a folder of layouts", "docker-registry"])
+def registry(request, tmp_path):
+    """Return either kind of registry, with three blobs."""
+    folder = Folder(tmp_path / "registry", "a folder")
+    found = folder if request.param.startswith("a") else Served(tmp_path / "data", "127.0.0.1:5000")
     for digest in (WEIGHTS, SMALL, OTHER):
-        (blobs / digest.removeprefix("sha256:")).write_text(digest)
-    return tmp_path / "registry"
+        blob = found.blob("models/x", digest)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_text(digest)
+    return found
 
 
 FIRST = version(PackedLayer("small", "small", SMALL, 10), PackedLayer("w", "weight", WEIGHTS, 4096))
@@ -79,7 +84,7 @@ def test_weights_that_lie_as_they_lay_were_not_written_again(registry):
 
 def test_weights_that_were_written_again_are_found_out(registry):
     before = proof.weights(registry, FIRST)
-    blob = registry / "models" / "x" / "blobs" / "sha256" / WEIGHTS.removeprefix("sha256:")
+    blob = registry.blob("models/x", WEIGHTS)
     blob.rename(blob.with_name("old"))
     blob.write_text(WEIGHTS)
     with pytest.raises(CliError, match="were written again"):
@@ -90,6 +95,32 @@ def test_weights_that_were_sent_again_are_found_out(registry):
     before = proof.weights(registry, FIRST)
     with pytest.raises(CliError, match="were sent again"):
         proof.unwritten(before, registry, FIRST, FIRST)
+
+
+def test_a_registry_keeps_a_blob_once_whoever_names_it(tmp_path):
+    served = Served(tmp_path / "data", "127.0.0.1:5000")
+    blobs = tmp_path / "data/docker/registry/v2/blobs/sha256"
+    assert served.blob("127.0.0.1:5000/models/x", WEIGHTS) == blobs / "aa" / ("a" * 64) / "data"
+    assert (served.prefix, Folder(tmp_path, "a folder").prefix) == ("127.0.0.1:5000/", "")
+
+
+async def test_without_docker_registry_a_folder_is_the_registry_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(shelves, "binary", lambda: None)
+    async with shelf("auto", tmp_path / "r", tmp_path / "layouts", print) as found:
+        assert isinstance(found, Folder)
+        assert "docker-registry is not to be had here (`python3 tools/fetch_debian.py docker-registry`" in found.what
+    with pytest.raises(CliError, match="there is no docker-registry here"):
+        async with shelf("docker-registry", tmp_path / "r", tmp_path / "layouts", print):
+            pass
+
+
+async def test_a_folder_is_taken_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(shelves, "binary", lambda: pytest.fail("nobody asked for it"))
+    async with shelf("layout", tmp_path / "r", tmp_path / "layouts", print) as found:
+        assert (found.what, found.blob("x", WEIGHTS)) == (
+            "a folder of OCI layouts, as asked",
+            tmp_path / "layouts/x/blobs/sha256" / ("a" * 64),
+        )
 
 
 def test_without_weights_nothing_is_claimed(registry):

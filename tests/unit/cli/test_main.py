@@ -13,7 +13,7 @@ from shale.cli.exits import CliError, Exit
 from shale.contracts.errors import Transient
 
 COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry"]
-MORE = ["grant", "wait", "events", "pull", "verify"]
+MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "login-check", "describe", "forget"]
 
 
 class Command:
@@ -103,7 +103,7 @@ def test_a_mistake_of_the_callers_is_one_line_that_says_where_help_is(words, cap
 
 @pytest.mark.parametrize("command", COMMANDS + MORE)
 def test_every_command_has_a_module_that_takes_its_options(command):
-    module = entry.importlib.import_module(f"{entry.COMMANDS}.{command}")
+    module = entry.importlib.import_module(f"{entry.COMMANDS}.{command.replace('-', '_')}")
     needed = {field.name for field in entry.importlib.import_module("msgspec").structs.fields(module.Options)}
     words = {
         "run": ["x"],
@@ -113,7 +113,8 @@ def test_every_command_has_a_module_that_takes_its_options(command):
         "retry": ["mv/x"],
         "grant": ["a", "b"],
     }
-    words |= {"grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
+    words |= {"dead": ["list"], "grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
+    words |= {"inspect": ["a:b"], "login-check": ["a"], "describe": ["mv/x"], "forget": ["mv/x"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))
     assert needed <= said.keys()
 

@@ -5,7 +5,7 @@ import pytest
 
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone, Released, Wanted
-from shale.contracts.resources import KINDS, Model, ModelVersion, ModelVersionSpec
+from shale.contracts.resources import KINDS, Model, ModelVersion, ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.meta import Metadata, OwnerReference
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.kube.resources import Missing
@@ -42,6 +42,7 @@ TABLE = {
         Seen(VERSION, None, NOW, trouble="why"),
         Wait("ModelRefused", "why", until=NOW + 86_400),
     ),
+    "does nothing for a version for which nobody asked yet": (Seen(VERSION, None, NOW, wanted=False), Done()),
     "looks again after each step": (Seen(VERSION, MODEL, NOW, stale=True), Do(Look())),
 }
 
@@ -155,6 +156,21 @@ async def test_what_is_gone_makes_nothing(street, maker, version):
 
 async def test_it_holds_nothing(maker):
     assert await maker.release(ABOUT, Told(ABOUT)) == Released(ABOUT.whole(), "maker")
+
+
+async def test_before_anybody_asks_nothing_is_made(street, maker):
+    version = await street.version()
+    await street.say(Declared(about(version), version.spec, ""))
+    assert await street.wake(maker, version) == Ack()
+    assert (await street.resources.list(KINDS["model"])).items == ()
+
+
+async def test_a_version_that_was_ready_when_the_bus_forgot_that_it_asked_is_given_all_the_same(street, maker):
+    version = await street.version()
+    ready = ModelVersionStatus(observed_generation=1, phase="Ready")
+    await street.say(Declared(about(version), version.spec, "", known=ready))
+    assert await street.wake(maker, version) == Ack()
+    assert (await street.now(version)).metadata.owner_references == owner_of(await street.now(RESNET))
 
 
 async def test_a_version_whose_model_can_have_no_such_name_makes_none_and_is_no_bug(street, maker, version):

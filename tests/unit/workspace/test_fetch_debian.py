@@ -56,6 +56,19 @@ def test_programs_of_the_machine_are_good_enough(here: ModuleType, tmp_path: Pat
     assert not here.TOOLS.exists()
 
 
+def test_one_program_is_fetched_without_the_others(here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive(here, monkeypatch, known_after_updates=0)
+    assert here.fetch(tmp_path, ("docker-registry",)) == ""
+    assert [path.name for path in tmp_path.glob("*.deb")] == ["docker-registry.deb"]
+    here.unpack(tmp_path / "path", ("docker-registry",))
+    assert [path.name for path in (here.TOOLS / "bin").iterdir()] == ["docker-registry"]
+
+
+def test_a_program_that_is_not_known_is_named(here: ModuleType, capsys: pytest.CaptureFixture[str]):
+    assert here.main(("podmann",)) == 2
+    assert "podmann is not known here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("script", ["exit 127", "echo no library >&2; exit 1"])
 def test_a_program_that_does_not_start_is_not_present(script: str, here: ModuleType):
     program(here.TOOLS / "bin" / "skopeo", script)
@@ -67,23 +80,23 @@ def test_an_index_that_lacks_a_package_is_updated_again(
     updates: int, here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = archive(here, monkeypatch, known_after_updates=updates)
-    assert here.fetch(tmp_path) == ""
+    assert here.fetch(tmp_path, ["skopeo", "kubectl"]) == ""
     assert asked.count("update") == updates
-    assert {"skopeo.deb", "umoci.deb", "docker-registry.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
+    assert {"skopeo.deb", "kubernetes-client.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
 
 
 def test_updates_have_a_limit_and_a_reason_at_the_end(
     here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = archive(here, monkeypatch, known_after_updates=99)
-    assert here.fetch(tmp_path) == "E: Unable to locate it"
+    assert here.fetch(tmp_path, ["skopeo"]) == "E: Unable to locate it"
     assert asked.count("update") == here.UPDATES
 
 
 def test_without_apt_it_says_one_loud_line(here: ModuleType, capsys: pytest.CaptureFixture[str]):
     assert here.main() == 1
     said = capsys.readouterr().err
-    missing = "skopeo and umoci and docker-registry and podman"
+    missing = "skopeo and umoci and docker-registry and podman and kubectl"
     assert said.startswith(f"!!! {missing} not to be had (this machine has no apt-get)")
     assert said.count("\n") == 1
 
@@ -95,7 +108,7 @@ def test_a_wrapper_gives_its_program_the_libraries_beside_it(
     root = here.TOOLS / "debian"
     program(root / "usr" / "bin" / "skopeo", 'echo "$LD_LIBRARY_PATH $@"')
     (root / "usr" / "lib" / "x86_64-linux-gnu").mkdir(parents=True)
-    here.unpack(tmp_path / "path")
+    here.unpack(tmp_path / "path", ["skopeo"])
     said = subprocess.run(
         [here.TOOLS / "bin" / "skopeo", "copy"], check=True, capture_output=True, text=True, timeout=60
     ).stdout

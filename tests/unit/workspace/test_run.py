@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -235,21 +236,58 @@ class TestMain:
         assert house.main(["demo"]) == 1
         assert steps
 
-    def test_demo_becomes_the_shale_command_with_its_exit_code(self, root: Path, tmp_path: Path):
+    @pytest.mark.parametrize(
+        ("script", "said"),
+        [
+            pytest.param("", r"", id="nothing to fetch it with"),
+            pytest.param("", r"  docker-registry of Debian +\d+\.\d s\n", id="it is to be had"),
+            pytest.param(
+                "import sys; sys.exit('!!! docker-registry not to be had (no apt)')",
+                r"  docker-registry of Debian +docker-registry not to be had \(no apt\)\n",
+                id="it is not to be had",
+            ),
+        ],
+    )
+    def test_demo_fetches_a_registry_once_and_becomes_the_shale_command(
+        self, root: Path, tmp_path: Path, script: str, said: str
+    ):
+        house = self.house(root, tmp_path)
+        if said:
+            (house / "tools").mkdir()
+            (house / "tools" / "fetch_debian.py").write_text(script)
+        first, second = self.demo(house), self.demo(house)
+        assert (first.returncode, first.stdout) == (7, "demo --keep\n")
+        assert re.fullmatch(said, first.stderr)
+        assert (second.returncode, second.stdout, second.stderr) == (7, "demo --keep\n", "")
+
+    def test_an_archive_that_does_not_answer_keeps_nobody_waiting(self, root: Path, tmp_path: Path):
+        house = self.house(root, tmp_path)
+        (house / "tools").mkdir()
+        (house / "tools" / "fetch_debian.py").write_text("import threading; threading.Event().wait()")
+        done = self.demo(house, "run.FETCH_SECONDS = 0.5; ")
+        assert (done.returncode, "no answer within 0.5 s" in done.stderr) == (7, True)
+
+    @staticmethod
+    def house(root: Path, tmp_path: Path) -> Path:
+        """A house whose `shale` says what it was told."""
         bin_folder = tmp_path / ".venv" / "bin"
         bin_folder.mkdir(parents=True)
         (tmp_path / "run.py").write_text((root / "run.py").read_text())
         (bin_folder / "python").symlink_to(sys.executable)
         (bin_folder / "shale").write_text('#!/bin/sh\necho "$@"; exit 7\n')
         (bin_folder / "shale").chmod(0o755)
-        script = "import run; run.STAMP.write_text(run.fingerprint()); raise SystemExit(run.main(['demo', '--keep']))"
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        return tmp_path
+
+    @staticmethod
+    def demo(house: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+        """Run its demo."""
+        script = f"import run; {before}run.STAMP.write_text(run.fingerprint()); "
+        return subprocess.run(
+            [sys.executable, "-c", f"{script}raise SystemExit(run.main(['demo', '--keep']))"],
+            cwd=house,
+            env={**os.environ, "PYTHONPATH": str(house)},
             check=False,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
-        assert (done.returncode, done.stdout, done.stderr) == (7, "demo --keep\n", "")

@@ -20,6 +20,7 @@ from shale.kube.resources import Deleted, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.settings import Login, read
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ async def bus(common: Common) -> AsyncGenerator[Bus]:
     if address is not None and not await listens(*address):
         where = f"{address[0]}:{address[1]}"
         raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
-    async with connected(url, "cli", fatal=False) as connection:
+    async with connected(url, "cli", fatal=False, login=read(Login, os.environ)) as connection:
         yield connection
 
 
@@ -88,9 +89,24 @@ async def resources(common: Common) -> AsyncGenerator[Resources]:
             yield found
         return
     async with bus(common) as connection:
-        if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
-            raise CliError("this NATS is not set up for Shale: run `shale init` once")
-        yield EmbeddedResources(Bucket(connection, OBJECTS.name))
+        yield await _embedded(connection)
+
+
+@asynccontextmanager
+async def both(common: Common) -> AsyncGenerator[tuple[Bus, Resources]]:
+    """Hand out both doors: what was told lies on NATS, wherever the objects are. Raises CliError as the two do."""
+    async with bus(common) as connection:
+        if path := kubeconfig(common, os.environ):
+            async with cluster.resources(path) as found:
+                yield connection, found
+            return
+        yield connection, await _embedded(connection)
+
+
+async def _embedded(connection: Bus) -> EmbeddedResources:
+    if "error" in await connection.api(f"STREAM.INFO.KV_{OBJECTS.name}", {}):
+        raise CliError("this NATS is not set up for Shale: run `shale init` once")
+    return EmbeddedResources(Bucket(connection, OBJECTS.name))
 
 
 async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Object | None]:
@@ -111,3 +127,12 @@ async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> Asyn
                 case _:
                     there = True
                     yield change.object
+
+
+async def until_gone(door: Resources, kind: Kind, obj: Object) -> None:
+    """Return once this very object is gone: a namesake may be there by then."""
+    meta = obj.metadata
+    async with aclosing(follow(door, kind, meta.namespace, meta.name)) as seen:
+        async for now in seen:
+            if now is None or now.metadata.uid != meta.uid:
+                return

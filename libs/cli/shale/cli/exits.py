@@ -12,6 +12,7 @@ class Exit(IntEnum):
     TIMED_OUT = 3
     STALLED = 4
     INTERRUPTED = 130
+    UNREAD = 141
     TERMINATED = 143
 
 
@@ -22,13 +23,16 @@ exit codes:
   2    asked wrongly
   3    not within the time allowed
   4    stalled: somebody must act; the message says who and how
-  130  interrupted (143: terminated)
+  130  interrupted (143: terminated; 141: whoever read the output left)
 
 environment:
-  SHALE_HOME        where `shale up` keeps its state (./.shale)
-  SHALE_NATS_URL    which NATS to speak to (the one of `shale up`)
-  SHALE_LAYOUT_DIR  the registry's folder (the one of `shale up`)
-  SHALE_ROOTS       what may be read: /models=/home/me/models,/data
+  SHALE_HOME           where `shale up` keeps its state (./.shale)
+  SHALE_NATS_URL       which NATS to speak to (the one of `shale up`)
+  SHALE_LAYOUT_DIR     the folder of images whose names begin with no host (the one of `shale up`)
+  SHALE_HOME_REGISTRY  or the registry where they lie
+  SHALE_SECRETS_DIR    the folder of Secrets for --secret and `shale up`: NAMESPACE/NAME.yaml, mode 600
+  SHALE_ROOTS          what may be read: /models=/home/me/models,/data
+  DOCKER_CONFIG        the folder of what `docker login` left (~/.docker)
 """
 
 

@@ -28,10 +28,11 @@ def describe(fact: Fact) -> str:
     """Return `modelversion team-a/mv-3 #1  LayerPacked  model.safetensors, 86.7Mi new`."""
     about = fact.about
     generation = f" #{about.generation}" if about.generation else ""
-    return f"{about.kind} {about.namespace}/{about.name}{generation}  {type(fact).__name__}  {_what(fact)}".rstrip()
+    return f"{about.kind} {about.namespace}/{about.name}{generation}  {type(fact).__name__}  {what(fact)}".rstrip()
 
 
-def _what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact: that is all)
+def what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact: that is all)
+    """Return what a fact says beside its name and whom it is about."""
     match fact:
         case Declared(known=known):
             return f"known as {known.phase}" if known else ""

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
 from shale.cli.exits import CliError, usage
+from shale.cli.referrers import referrers
+from shale.cli.registries import Store
 from shale.oci import digest as digests
 from shale.oci import laws, manifest, names
 from shale.oci.descriptor import FILEPATH, MODEL_MANIFEST, Descriptor
-from shale.oci.layout import Layout
 from shale.oci.manifest import Index, Manifest
+from shale.oci.registry import Registry
 
 _REFERENCE = re.compile(r"(?P<repo>[^@]+?)(:(?P<tag>[^/:@]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?")
 
@@ -60,15 +61,14 @@ def parse(text: str) -> Reference:
         raise usage(str(error)) from error
 
 
-def find(registry: Layout, reference: Reference, folder: Path) -> Image:
+def find(store: Store, reference: Reference) -> Image:
     """Return the image. Raises CliError when it, or one of its manifests, is not there or damaged."""
-    repo = reference.repo
+    registry, repo = store.registry, reference.repo
     try:
         top = registry.resolve(repo, reference.digest or reference.tag)
         if top is None:
-            raise CliError(
-                f"{reference} is not in the registry {folder}: `shale get mv -A` shows which images there are"
-            )
+            cure = "`shale get mv -A` shows which images there are"
+            raise CliError(f"{reference} is not in the registry {store.where}: {cure}")
         document = _document(registry, repo, top.digest)
         if isinstance(document, Manifest):
             return Image(reference, top, None, {top.digest: document}, _titles(registry, repo, top, document))
@@ -80,7 +80,7 @@ def find(registry: Layout, reference: Reference, folder: Path) -> Image:
         raise CliError(f"{reference}: {error}") from error
 
 
-def blocks(registry: Layout, image: Image, layer: Descriptor) -> Iterator[bytes]:
+def blocks(registry: Registry, image: Image, layer: Descriptor) -> Iterator[bytes]:
     """Yield a layer's bytes, hashed on their way. Raises CliError by the layer's name: not there, or damaged.
 
     What was yielded is only to be trusted once this has ended.
@@ -97,31 +97,29 @@ def blocks(registry: Layout, image: Image, layer: Descriptor) -> Iterator[bytes]
         raise CliError(f"{image.title(layer)} of {image.reference} is damaged: {'; '.join(complaints)}: {cure}")
 
 
-def model_pack(registry: Layout, repo: str, index: Descriptor) -> Manifest | None:
-    """Return the ModelPack manifest over an image's blobs, found by its subject among the repository's tags."""
-    for tag in registry.tags(repo):
-        entry = registry.resolve(repo, tag) if tag.endswith(manifest.MODELPACK_SUFFIX) else None
-        if entry is not None:
+def model_pack(registry: Registry, repo: str, index: Descriptor) -> Manifest | None:
+    """Return the ModelPack manifest over an image's blobs, found among what names the image as its subject."""
+    for entry in referrers(registry, repo, index.digest):
+        if entry.artifact_type == MODEL_MANIFEST:
             document = _document(registry, repo, entry.digest)
-            if isinstance(document, Manifest) and document.subject and document.subject.digest == index.digest:
-                return document
+            return document if isinstance(document, Manifest) else None
     return None
 
 
-def _titles(registry: Layout, repo: str, top: Descriptor, own: Manifest | None) -> dict[str, str]:
+def _titles(registry: Registry, repo: str, top: Descriptor, own: Manifest | None) -> dict[str, str]:
     """Return the layers' names, as the ModelPack manifest has them."""
     pack = own if own and own.artifact_type == MODEL_MANIFEST else model_pack(registry, repo, top)
     return {layer.digest: (layer.annotations or {}).get(FILEPATH, "") for layer in pack.layers} if pack else {}
 
 
-def _manifest(registry: Layout, repo: str, digest: str) -> Manifest:
+def _manifest(registry: Registry, repo: str, digest: str) -> Manifest:
     document = _document(registry, repo, digest)
     if not isinstance(document, Manifest):
         raise CliError(f"{digest} in {repo} is an index within an index: no image of Shale's is")
     return document
 
 
-def _document(registry: Layout, repo: str, digest: str) -> Manifest | Index:
+def _document(registry: Registry, repo: str, digest: str) -> Manifest | Index:
     data = registry.manifest(repo, digest)
     if data is None:
         raise CliError(f"the manifest {digest} is not in {repo}: pack it again (`shale retry mv/NAME`)")

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has enough; nothing is left to say, nor anybody to say it to
-        return Exit.FAILED
+        return Exit.UNREAD
     except Exception as error:  # noqa: BLE001 (the end of the road: it is said, in one line or with --debug in many)
         return _complain(error, words)
 
@@ -32,7 +32,7 @@ def _dispatch(words: argparse.Namespace) -> int:
 
     from shale.cli.common import Common  # noqa: PLC0415
 
-    command = importlib.import_module(f"{COMMANDS}.{words.command}")
+    command = importlib.import_module(f"{COMMANDS}.{words.command.replace('-', '_')}")
     said = vars(words)
     return command.run(msgspec.convert(said, Common), msgspec.convert(said, command.Options))
 

@@ -81,6 +81,9 @@ def _here(commands: _Commands) -> None:
     demo.add_argument("--samples", default="", metavar="DIR", help="other manifests (default: deploy/samples)")
     demo.add_argument("--workers", type=_count, default=2, metavar="N", help="how many builder-sync (default: 2)")
     demo.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds in all (default: 60)")
+    demo.add_argument(
+        "--registry", choices=("auto", "docker-registry", "layout"), default="auto", help="default: what is to be had"
+    )
     demo.add_argument("--keep", action="store_true", help="leave its folder and say where it is")
     up = _command(commands, "up", "NATS and all services on this machine, until interrupted")
     up.add_argument(
@@ -112,6 +115,9 @@ def _objects(commands: _Commands) -> None:
     get.add_argument("-w", "--watch", action="store_true", help="go on with what changes")
     get.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="end a watch after so many seconds")
     _namespace(get)
+    describe = _command(commands, "describe", "all that is known of one object, also of one that is gone")
+    _target(describe)
+    _namespace(describe)
     delete = _command(commands, "delete", "delete objects, and wait until they are gone")
     _targets(delete, optional=True)
     delete.add_argument("-f", "--file", action="append", default=[], metavar="FILE|DIR|-", help="what it names")
@@ -125,6 +131,11 @@ def _objects(commands: _Commands) -> None:
     delete.add_argument("--wait", choices=("true", "false"), default="true", help="default: true")
     _timeout(delete)
     _namespace(delete)
+    forget = _command(commands, "forget", "who still holds something of a deleted object; --force waits for none")
+    _target(forget)
+    forget.add_argument("--force", action="store_true", help="let it go, and name what stays behind")
+    _timeout(forget)
+    _namespace(forget)
     retry = _command(commands, "retry", "try a version again from the start: raises its attempt, on record")
     _target(retry)
     _namespace(retry)
@@ -151,16 +162,36 @@ def _watching(commands: _Commands) -> None:
     events.add_argument("-f", "--follow", action="store_true", help="go on with what is told next")
     events.add_argument("--kind", default="", metavar="KIND")
     _namespace(events, "(default: all)")
+    dead = _command(commands, "dead", "what was given up and why: list, show, replay or drop it")
+    dead.add_argument("action", choices=("list", "show", "replay", "drop"), metavar="list|show|replay|drop")
+    dead.add_argument("ids", nargs="*", metavar="ID", help="as `list` shows it, one or several")
+    dead.add_argument("--all", action="store_true", help="replay or drop all of them")
+    _namespace(dead, "of list and --all (default: all)")
 
 
 def _images(commands: _Commands) -> None:
     pull = _command(commands, "pull", "an image's files into a folder, each byte checked")
-    pull.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    _image(pull)
     pull.add_argument("directory", metavar="DIR", help="new or empty")
     pull.add_argument("--force", action="store_true", help="write into a folder that holds files, over some of them")
     verify = _command(commands, "verify", "whether an image is whole; with DIR, whether its files are those there")
-    verify.add_argument("image", metavar="IMAGE", help="REPO:TAG or REPO@sha256:...")
+    _image(verify)
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")
+    _image(_command(commands, "inspect", "what an image is made of: manifests, layers, files, and who shares them"))
+    login = _command(commands, "login-check", "whether pull and push would work, and as whom")
+    _image(login, "REPO, REPO:TAG or REPO@sha256:...")
+    login.add_argument("--for", dest="wanted", choices=("pull", "push", "both"), default="both", help="default: both")
+
+
+def _image(parser: argparse.ArgumentParser, what: str = "REPO:TAG or REPO@sha256:...") -> None:
+    parser.add_argument("image", metavar="IMAGE", help=what)
+    parser.add_argument(
+        "--secret",
+        default="",
+        metavar="NAMESPACE/NAME",
+        help="log in with this Secret (default: as `docker login` did)",
+    )
+    parser.add_argument("--insecure", action="store_true", help="no proof by TLS, and plain http where there is none")
 
 
 def _target(parser: argparse.ArgumentParser) -> None:

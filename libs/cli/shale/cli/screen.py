@@ -23,9 +23,15 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End as every other print does; its base's exit code would be another."""
+        raise BrokenPipeError
+
+
 def console(stream: TextIO) -> Console:
     """Return a console that writes what it is given: no wrapping, no markup, no guessing."""
-    return Console(file=stream, width=WIDE, soft_wrap=True, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=WIDE, soft_wrap=True, markup=False, highlight=False, emoji=False)
 
 
 class Sheet:
@@ -76,6 +82,12 @@ def line(tree: Any, output: Output = "json") -> None:  # noqa: ANN401 (any JSON 
 def say(text: str) -> None:
     """Print one line of an answer, at once."""
     print(clean(text), flush=True)
+
+
+def show(texts: Iterable[str]) -> None:
+    """Print the lines of an answer."""
+    sys.stdout.write("".join(f"{clean(text)}\n" for text in texts))
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:

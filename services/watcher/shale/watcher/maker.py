@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.facts import Released
+from shale.contracts.facts import Released, Wanted
 from shale.contracts.resources import KINDS, Model, ModelVersion
 from shale.contracts.resources.meta import Metadata, OwnerReference
 from shale.kube.resources import Invalid, Missing, Resources
@@ -31,6 +31,8 @@ class Seen(msgspec.Struct, frozen=True):
     stale: bool = False
     trouble: str = ""
     """Why the Model cannot be made or read."""
+    wanted: bool = True
+    """Somebody asked for it, or would have: of a version that had its end the bus may have forgotten that."""
 
 
 class MakeModel(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if seen.stale:
         return Do(Look())
     version, model = seen.version, seen.model
-    if version is None or ADOPTED in version.metadata.annotations or version.metadata.deletion_timestamp:
+    if not seen.wanted or version is None or _is_settled(version):
         return Done()
     if seen.trouble:
         return Wait("ModelRefused", seen.trouble, until=seen.now + A_DAY)
@@ -57,6 +59,10 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         message = f"waits until the old model {model.metadata.name} is gone"
         return Wait("ModelDeleting", message, until=seen.now + 60, again_in=SOON)
     return Do(Adopt())
+
+
+def _is_settled(version: ModelVersion) -> bool:
+    return ADOPTED in version.metadata.annotations or bool(version.metadata.deletion_timestamp)
 
 
 def _named(version: ModelVersion | None) -> str:
@@ -74,7 +80,10 @@ class Maker:
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return the version of that very uid, and its Model."""
         del trigger
-        about = told.about
+        about, wish = told.about, told.declared
+        wanted = told.one(Wanted) is not None or (wish is not None and wish.known is not None)
+        if not wanted:
+            return Seen(None, None, told.now, wanted=False)
         version = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
         if not isinstance(version, ModelVersion) or version.metadata.uid != about.uid:
             return Seen(None, None, told.now)

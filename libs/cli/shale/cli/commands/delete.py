@@ -1,17 +1,18 @@
 """`shale delete`: objects go, and by default this waits until they are gone."""
 
 import asyncio
-from contextlib import aclosing
 from typing import Literal
 
 import msgspec
 
-from shale.cli import documents, door
+from shale.cli import documents, door, traces
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.kinds import DEFAULT_NAMESPACE, targets
-from shale.cli.screen import line, say
-from shale.contracts.resources import Kind, Object
+from shale.cli.screen import line, note, say
+from shale.contracts.about import About
+from shale.contracts.errors import Transient
+from shale.contracts.resources import Kind
 from shale.kube import manifests
 from shale.kube.resources import Cascade, Conflict, Invalid, Missing, Removed, Resources
 
@@ -37,6 +38,13 @@ class Doomed(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Return `modelversion team-a/mv-3`."""
         return f"{self.kind.word} {self.namespace}/{self.name}"
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """What became of one; `about` when it is gone and whoever held something of it was waited for."""
+
+    result: str
+    about: About | None = None
 
 
 def run(common: Common, options: Options) -> int:
@@ -70,8 +78,8 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
             except TimeoutError as error:
                 late = f"{one} is not gone after {options.timeout:g} s: {await _waits_for(resources, one)}"
                 raise CliError("; ".join([*refused, late]), Exit.TIMED_OUT) from error
-            if isinstance(said, str):
-                _show(common, one, said)
+            if isinstance(said, Ended):
+                _show(common, one, said.result, await _left(common, one, said.about) if said.about else {})
             else:
                 refused.append(f"{said.message}: it was not deleted")
     if refused:
@@ -79,35 +87,42 @@ async def _run(common: Common, options: Options, doomed: list[Doomed]) -> int:
     return Exit.OK
 
 
-def _show(common: Common, one: Doomed, said: str) -> None:
+async def _left(common: Common, one: Doomed, about: About) -> dict[str, tuple[str, ...]]:
+    """Return what was left, as the history on NATS has it; who cannot ask there has deleted all the same."""
+    try:
+        async with door.bus(common) as bus:
+            left = await traces.left_behind(bus, about)
+    except (CliError, Transient):
+        left = None
+    if left is None:
+        note(f"what was left is not known here yet: shale describe {one.kind.short}/{one.name} -n {one.namespace}")
+    return left or {}
+
+
+def _show(common: Common, one: Doomed, said: str, left: dict[str, tuple[str, ...]]) -> None:
     if common.machine:
         tree = {"kind": one.kind.word, "namespace": one.namespace, "name": one.name, "result": said}
-        line(tree, common.output)
-    else:
-        say(f"{one} {said}")
+        line({**tree, "left": [name for names in left.values() for name in names]}, common.output)
+        return
+    say(f"{one} {said}")
+    for holder, names in left.items():
+        say(f"  {holder} left {'; '.join(names)}")
 
 
-async def _delete(resources: Resources, one: Doomed, options: Options) -> str | Missing | Conflict:
+async def _delete(resources: Resources, one: Doomed, options: Options) -> Ended | Missing | Conflict:
     match await resources.delete(one.kind, one.namespace, one.name, cascade=options.cascade):
         case Removed():
-            return "deleted"
+            return Ended("deleted")
         case Missing() if options.file:
-            return "was not there"
+            return Ended("was not there")
         case Missing() | Conflict() as refused:
             return refused
         case obj if options.wait == "true":
-            await _gone(resources, one, obj)
-            return "deleted"
+            await door.until_gone(resources, one.kind, obj)
+            about = About(one.kind.word, one.namespace, one.name, obj.metadata.uid, obj.metadata.generation)
+            return Ended("deleted", about)
         case _:
-            return "is being deleted"
-
-
-async def _gone(resources: Resources, one: Doomed, obj: Object) -> None:
-    """Return once this very object is gone: a namesake may be there by then."""
-    async with aclosing(door.follow(resources, one.kind, one.namespace, one.name)) as seen:
-        async for now in seen:
-            if now is None or now.metadata.uid != obj.metadata.uid:
-                return
+            return Ended("is being deleted")
 
 
 async def _waits_for(resources: Resources, one: Doomed) -> str:

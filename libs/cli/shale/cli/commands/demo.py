@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,12 +16,15 @@ from shale.cli.commands.apply import apply
 from shale.cli.common import Common
 from shale.cli.demo import proof
 from shale.cli.demo.board import Board, Show, Step
+from shale.cli.demo.shelf import Shelf, Wanted, shelf
 from shale.cli.demo.weights import Models, installed, lay_out
+from shale.cli.documents import Document
 from shale.cli.exits import CliError, Exit
 from shale.cli.facts import new_and_reused
 from shale.cli.local.home import Home, State
 from shale.cli.local.server import any_port
 from shale.cli.local.stack import Plan, up
+from shale.cli.registries import Reach, opened
 from shale.contracts.amounts import amount
 from shale.contracts.resources import KINDS, ModelVersion
 from shale.kube.resources import Resources
@@ -36,11 +40,13 @@ class Options(msgspec.Struct, frozen=True):
     workers: int = 2
     timeout: float = 60
     keep: bool = False
+    registry: Wanted = "auto"
 
 
 class Shown(msgspec.Struct, frozen=True):
     """What the demo showed, for a program."""
 
+    registry: str
     image: str
     second_image: str
     files: int
@@ -48,6 +54,15 @@ class Shown(msgspec.Struct, frozen=True):
     bytes_new: int
     bytes_reused: int
     steps: list[Step]
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """What runs, and who tells of it."""
+
+    common: Common
+    board: Board
+    state: State
+    shelf: Shelf
 
 
 def run(common: Common, options: Options) -> int:
@@ -104,29 +119,34 @@ async def _demo(common: Common, options: Options, board: Board, places: tuple[Pa
         models = await asyncio.to_thread(lay_out, source, folder / "models")
         result.append(f"{models.files} files, {amount(models.bytes)}; the second one differs in {models.changed}")
     home = Home(folder / "home")
-    plan = Plan(home, home.registry, any_port(), workers=options.workers, roots=f"/models={models.root}")
     async with AsyncExitStack() as started:
+        with board.step("a registry") as result:
+            place = shelf(options.registry, folder / "registry", home.registry, board.tell)
+            there = await started.enter_async_context(place)
+            result.append(there.what)
+        plan = Plan(home, home.registry, any_port(), workers=options.workers, roots=f"/models={models.root}")
         with board.step("NATS and the services") as result:
             state = await started.enter_async_context(up(plan, board.tell))
             result.append(f"{state.nats_url}: {', '.join(one.name for one in state.processes)}")
-        shown = await _road(common, board, state, samples, models)
+        shown = await _road(Stage(common, board, state, there), samples, models)
         with board.step("end all that was started"):
             await started.aclose()
     return shown
 
 
-async def _road(common: Common, board: Board, state: State, samples: Path, models: Models) -> Shown:
-    here = msgspec.structs.replace(common, nats=state.nats_url)
-    registry = Path(state.registry)
+async def _road(stage: Stage, samples: Path, models: Models) -> Shown:
+    board, there = stage.board, stage.shelf
+    here = msgspec.structs.replace(stage.common, nats=stage.state.nats_url)
     async with door.resources(here) as resources:
-        first = await _version(board, resources, samples / FIRST)
-        blobs = proof.weights(registry, first)
-        await _prove(board, registry, first, models.first)
-        second = await _version(board, resources, samples / SECOND)
+        first = await _version(stage, resources, samples / FIRST)
+        blobs = proof.weights(there, first)
+        await _prove(stage, first, models.first)
+        second = await _version(stage, resources, samples / SECOND)
         with board.step("the weights were not written again") as result:
-            result.append(proof.unwritten(blobs, registry, first, second))
-        await _prove(board, registry, second, models.second)
+            result.append(proof.unwritten(blobs, there, first, second))
+        await _prove(stage, second, models.second)
     return Shown(
+        registry=there.what,
         image=proof.pinned(first),
         second_image=proof.pinned(second),
         files=models.files,
@@ -137,10 +157,11 @@ async def _road(common: Common, board: Board, state: State, samples: Path, model
     )
 
 
-async def _version(board: Board, resources: Resources, manifest: Path) -> ModelVersion:
-    """Apply a sample and follow its version until it is ready."""
+async def _version(stage: Stage, resources: Resources, manifest: Path) -> ModelVersion:
+    """Apply a sample, into the registry that there is, and follow its version until it is ready."""
+    board = stage.board
     with board.step(f"apply {manifest.name}") as result:
-        applied = [await apply(resources, document) for document in documents.read([str(manifest)])]
+        applied = [await apply(resources, _placed(one, stage.shelf)) for one in documents.read([str(manifest)])]
         for one in applied:
             board.tell(f"   {one.kind} {one.namespace}/{one.name} {one.result}")
         name = next((one for one in applied if one.kind == "modelversion"), None)
@@ -151,6 +172,15 @@ async def _version(board: Board, resources: Resources, manifest: Path) -> ModelV
         result += [proof.pinned(version), new_and_reused(version.status.layers)]
     board.layers(version)
     return version
+
+
+def _placed(document: Document, there: Shelf) -> Document:
+    """Return a manifest whose image goes to this registry: its repository's name begins with the host."""
+    spec: dict[str, Any] = document.tree.get("spec") or {}
+    if "imageRepo" not in spec:
+        return document
+    spec = {**spec, "imageRepo": f"{there.prefix}{spec['imageRepo']}"}
+    return msgspec.structs.replace(document, tree={**document.tree, "spec": spec})
 
 
 async def _ready(resources: Resources, namespace: str, name: str, show: Show) -> ModelVersion:
@@ -164,8 +194,11 @@ async def _ready(resources: Resources, namespace: str, name: str, show: Show) ->
     raise CliError(f"the watch of {kind.word} {namespace}/{name} ended: run the demo again")
 
 
-async def _prove(board: Board, registry: Path, version: ModelVersion, source: Path) -> None:
+async def _prove(stage: Stage, version: ModelVersion, source: Path) -> None:
     """Pull a version back and hold it against its source."""
-    with board.step(f"pull {version.metadata.name} back") as result:
+    home = Home(Path(stage.state.registry).parent)
+    common = msgspec.structs.replace(stage.common, home=str(home.path))
+    with stage.board.step(f"pull {version.metadata.name} back") as result:
         into = source.with_name(f"{source.name}.pulled")
-        result.append(await asyncio.to_thread(proof.equal, registry, version, source, into))
+        store = opened(common, version.spec.image_repo, Reach(), {})
+        result.append(await asyncio.to_thread(proof.equal, store, version, source, into))

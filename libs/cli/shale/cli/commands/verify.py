@@ -1,6 +1,5 @@
 """`shale verify`: whether an image is whole and its documents agree; with a folder, whether its files are the same."""
 
-import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +7,17 @@ from pathlib import Path
 import msgspec
 
 from shale.cli import images
-from shale.cli.common import Common, registry_dir
+from shale.cli.common import Common
 from shale.cli.compare import Against
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.images import Image
 from shale.cli.progress import meter
+from shale.cli.registries import Reach, Store, opened
 from shale.cli.screen import line, note, say
 from shale.oci import laws
 from shale.oci.descriptor import Descriptor
-from shale.oci.layout import Layout
 from shale.oci.manifest import MAX_BYTES
+from shale.oci.registry import Registry
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -25,6 +25,8 @@ class Options(msgspec.Struct, frozen=True):
 
     image: str
     directory: str = ""
+    secret: str = ""
+    insecure: bool = False
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -40,8 +42,8 @@ class Verified(msgspec.Struct, frozen=True):
 
 def run(common: Common, options: Options) -> int:
     """Verify; every complaint is a line, and any of them is exit code 1."""
-    root = registry_dir(common, os.environ)
-    found = verify(root, options.image, Path(options.directory) if options.directory else None)
+    store = opened(common, images.parse(options.image).repo, Reach(options.secret, options.insecure))
+    found = verify(store, options.image, Path(options.directory) if options.directory else None)
     if common.machine:
         line(msgspec.to_builtins(found), common.output)
         return Exit.FAILED if found.complaints else Exit.OK
@@ -54,12 +56,11 @@ def run(common: Common, options: Options) -> int:
     return Exit.OK
 
 
-def verify(root: Path, name: str, directory: Path | None = None) -> Verified:
+def verify(store: Store, name: str, directory: Path | None = None) -> Verified:
     """Look at everything once. Raises CliError when there is no such image or folder."""
     if directory is not None and not directory.is_dir():
         raise usage(f"{directory} is no folder: give the one to compare with")
-    registry = Layout(root)
-    image = images.find(registry, images.parse(name), root)
+    registry, image = store.registry, images.find(store, images.parse(name))
     complaints = [*_documents(registry, image)]
     against = Against(directory) if directory is not None else None
     with meter("verifying", sum(layer.size for layer in image.layers)) as passing:
@@ -93,7 +94,7 @@ def _drain(blocks: Iterator[bytes]) -> None:
         pass
 
 
-def _documents(registry: Layout, image: Image) -> Iterator[str]:
+def _documents(registry: Registry, image: Image) -> Iterator[str]:
     """Hold manifests, configs and the ModelPack manifest against one another."""
     for digest, document in image.manifests.items():
         config = _config(registry, image.reference.repo, document.config)
@@ -111,7 +112,7 @@ def _documents(registry: Layout, image: Image) -> Iterator[str]:
             yield from laws.check_model_pack(pack, image.top, next(iter(image.manifests.values())))
 
 
-def _config(registry: Layout, repo: str, config: Descriptor) -> bytes | None:
+def _config(registry: Registry, repo: str, config: Descriptor) -> bytes | None:
     size = registry.has(repo, config.digest)
     if size is not None and size > MAX_BYTES:
         return b""  # no config is so large; its size is then complained of

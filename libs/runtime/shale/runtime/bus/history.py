@@ -1,23 +1,19 @@
 """What was told, in order: SHALE_HISTORY, for people and other outsiders. No service reads it (events.md)."""
 
-import json
 import logging
-from collections.abc import AsyncGenerator
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import cast
 
 import msgspec
-import nats.errors
 from nats.aio.msg import Msg
 
 from shale.contracts import streams, subjects
+from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
-from shale.contracts.errors import Transient
 from shale.contracts.facts import Fact, Gone
-from shale.runtime.bus.connection import TIMEOUT, Bus
-
-BATCH = 256
-QUIET = 5.0
-"""Seconds that one request for more waits; so often the server is asked whether the consumer is still there."""
+from shale.runtime.bus import scan
+from shale.runtime.bus.connection import Bus
 
 log = logging.getLogger("shale.bus")
 
@@ -37,18 +33,30 @@ async def told(bus: Bus, kind: str = "", namespace: str = "", *, follow: bool = 
     It ends with what there is, unless `follow`: then it waits for more, without end. Raises Transient, also when the
     server lost our place (a restart): begin again.
     """
-    consumer, pending = await _consumer(bus, _filters(kind, namespace))
-    while pending or follow:
-        for message in await _more(bus, consumer, wait=follow and not pending):
-            pending = max(0, pending - 1)
-            one = _decode(message)
-            if one is not None and _wanted(one.fact, kind, namespace):
+    rest = f"{kind or '*'}.{subjects.token(namespace) if namespace else '*'}.>"
+    filters = [f"shale.fact.{rest}", f"shale.now.{rest}", subjects.heard("", Gone)]
+    async with aclosing(_decoded(bus, filters, follow=follow)) as found:
+        async for one in found:
+            if _wanted(one.fact, kind, namespace):
                 yield one
 
 
-def _filters(kind: str, namespace: str) -> list[str]:
-    rest = f"{kind or '*'}.{subjects.token(namespace) if namespace else '*'}.>"
-    return [f"shale.fact.{rest}", f"shale.now.{rest}", subjects.heard("", Gone)]
+async def milestones(bus: Bus, about: About) -> AsyncGenerator[Told]:
+    """Yield the milestones of one object, of every generation, the oldest first; those that were purged too.
+
+    Without a uid: of every object that had that name. Raises Transient.
+    """
+    uid = subjects.token(about.uid) if about.uid else "*"
+    name = ".".join(subjects.token(one) for one in (about.kind, about.namespace, about.name))
+    filters = [f"shale.fact.{name}.{uid}.>", subjects.of_gone(about.uid) if about.uid else subjects.heard("", Gone)]
+    async with aclosing(_decoded(bus, filters)) as found:
+        async for one in found:
+            if _named(one.fact.about) == _named(about):
+                yield one
+
+
+def _named(about: About) -> tuple[str, str, str]:
+    return about.kind, about.namespace, about.name
 
 
 def _wanted(fact: Fact, kind: str, namespace: str) -> bool:
@@ -56,46 +64,11 @@ def _wanted(fact: Fact, kind: str, namespace: str) -> bool:
     return fact.about.kind == (kind or fact.about.kind) and fact.about.namespace == (namespace or fact.about.namespace)
 
 
-async def _consumer(bus: Bus, filters: list[str]) -> tuple[str, int]:
-    """Make an ephemeral consumer; return its name and how many messages there are for it."""
-    stream = streams.HISTORY.name
-    config = {
-        "filter_subjects": filters,
-        "ack_policy": "none",
-        "deliver_policy": "all",
-        "mem_storage": True,
-        "inactive_threshold": 30_000_000_000,
-    }
-    answer = await bus.api(f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config})
-    if "error" in answer:
-        raise Transient(f"{stream}: {answer['error'].get('description')}: is this NATS set up (`shale init`)?")
-    return str(answer["name"]), int(answer["num_pending"])
-
-
-async def _more(bus: Bus, consumer: str, *, wait: bool) -> list[Msg]:
-    """Return what is there, or with `wait` what comes within QUIET seconds. Transient: the consumer is lost."""
-    inbox = bus.client.new_inbox()
-    request: dict[str, Any] = {"batch": 1 if wait else BATCH}
-    request |= {"expires": int(QUIET * 1e9)} if wait else {"no_wait": True}
-    sub = await bus.client.subscribe(inbox)  # pyright: ignore[reportUnknownMemberType]
-    try:
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{streams.HISTORY.name}.{consumer}"
-        await bus.client.publish(subject, json.dumps(request).encode(), reply=inbox)
-        messages: list[Msg] = []
-        while len(messages) < request["batch"]:
-            message = await sub.next_msg(timeout=QUIET + TIMEOUT)
-            status = (message.headers or {}).get("Status")
-            if status in {"404", "408"}:  # no more just now
-                break
-            if status is not None:
-                raise Transient(f"the history's consumer is lost ({status}): ask again")
-            messages.append(message)
-    except (TimeoutError, nats.errors.Error) as error:
-        raise Transient(f"reading {streams.HISTORY.name}: {type(error).__name__} {error}") from error
-    else:
-        return messages
-    finally:
-        await sub.unsubscribe()
+async def _decoded(bus: Bus, filters: Sequence[str], *, follow: bool = False) -> AsyncGenerator[Told]:
+    async with aclosing(scan.messages(bus, streams.HISTORY.name, filters, follow=follow)) as found:
+        async for message in found:
+            if (one := _decode(message)) is not None:
+                yield one
 
 
 def _decode(message: Msg) -> Told | None:

@@ -13,12 +13,9 @@ from nats.aio.msg import Msg
 from shale.contracts.envelope import unwrap_from
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Fact, Progressed
-from shale.runtime.bus.connection import TIMEOUT, Bus, heed_cancel
+from shale.runtime.bus.connection import NO_MESSAGE, TIMEOUT, Bus, heed_cancel
 from shale.runtime.telemetry import skipped
 from shale.runtime.told import Said
-
-_NO_MESSAGE = 10037
-"""The API's "no message found"; its code 404 says as much of a stream that is not there."""
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -80,7 +77,7 @@ async def read_fresh(bus: Bus, stream: str, filters: Sequence[str], sequence: in
             return level
         await asyncio.sleep(0.05)
     answer = await bus.api(f"STREAM.MSG.GET.{stream}", {"seq": sequence})
-    if answer.get("error", {}).get("err_code") == _NO_MESSAGE:
+    if answer.get("error", {}).get("err_code") == NO_MESSAGE:
         return None
     raise Transient(f"{stream} is behind: sequence {sequence} is not readable yet")
 
@@ -92,7 +89,7 @@ async def last_reading(bus: Bus, stream: str, subject: str) -> tuple[Progressed 
     """
     answer: dict[str, Any] = await bus.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
     if "error" in answer:
-        if answer["error"].get("err_code") == _NO_MESSAGE:
+        if answer["error"].get("err_code") == NO_MESSAGE:
             return None, 0
         raise Transient(f"reading {stream}, {subject}: {answer['error'].get('description')}")
     sequence = int(answer["message"]["seq"])
