@@ -124,13 +124,10 @@ def test_the_shale_command_speaks_of_the_same_objects(here, kubectl, ns):
     file = here.folder / f"{ns}.yaml"
     file.write_text(yaml.safe_dump(manifest(ns)))
     assert "created" in here.shale("apply", "-f", str(file)).stdout
-    assert here.shale("wait", "mv/mv-1", "-n", ns).returncode == 0
-    assert kubectl.get("mv", "mv-1", "-n", ns)["status"]["phase"] == "Ready"
-    assert "unchanged" in here.shale("apply", "-f", str(file)).stdout
-    assert "mv-1" in here.shale("get", "mv", "-n", ns).stdout
+    until_ready(kubectl, ns)
     assert here.shale("retry", "mv/mv-1", "-n", ns).returncode == 0
-    assert here.shale("wait", "mv/mv-1", "-n", ns).returncode == 0
     assert kubectl.get("mv", "mv-1", "-n", ns)["spec"]["attempt"] == 1
+    assert here.shale("wait", "mv/mv-1", "-n", ns).returncode == 0
     assert here.shale("delete", "mv/mv-1", "-n", ns).returncode == 0
     assert kubectl.there("mv", "mv-1", "-n", ns) is None
 
