@@ -68,7 +68,6 @@ async def test_what_stalls_is_built_at_once_by_a_new_attempt(house: House, visit
     await visitor.apply("piped", attempt=1)
     await visitor.reaches("piped", generation=2)
     assert await visitor.times(ImageBuilt, uid) == {"2": 1}
-    assert await visitor.jobs(uid) == []
 
 
 async def test_a_file_replaced_while_it_is_packed_fails_by_name_and_an_attempt_is_built(

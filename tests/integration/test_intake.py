@@ -41,6 +41,7 @@ CARD = Card(
     takes=(PackLayer,),
     says=(LayerPacked, LayerRefused, Progressed),
     concurrency=4,
+    purges=True,
 )
 READY = StorageReady(ABOUT, "file:///w")
 FETCH = 0.25

@@ -134,7 +134,7 @@ async def test_strange_messages_are_counted_and_end_no_process(own_nats: NatsSer
     process = start(nats_url=own_nats.url)
     port = await port_of(process)
     deep = b"[" * 100_000 + b"]" * 100_000
-    strangers = [msgspec.structs.replace(ABOUT, uid=f"uid-{number}") for number in range(4)]
+    strangers = [msgspec.structs.replace(ABOUT, uid=f"stranger-{number}") for number in range(4)]
     async with connected(own_nats.url, "test", fatal=False) as bus:
         newer = wrap(declared(strangers[0]), "x", 0).replace(b"declared.v1", b"declared.v9")
         await bus.publish(subjects.of_wish(strangers[0]), newer)
@@ -193,7 +193,7 @@ async def test_a_health_port_that_is_taken_is_one_line(nats_server: NatsServer, 
     process = start(nats_url=nats_server.url, health_port=str(nats_server.port))
     assert await ended(process) == 1
     [complaint] = process.log.read_text().splitlines()
-    assert complaint.startswith(f"health port {nats_server.port} is not to be had (")
+    assert complaint.startswith(f"127.0.0.1 port {nats_server.port} is not to be had for health (")
     assert complaint.endswith("): set SHALE_HEALTH_PORT")
 
 

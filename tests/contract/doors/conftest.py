@@ -25,12 +25,16 @@ def bucket(request) -> Bucket:
 
 
 @pytest.fixture(params=["embedded-memory", pytest.param("embedded-real", marks=REAL), "cluster"])
-async def resources(request, ns) -> AsyncGenerator[Resources]:
+def resources(request) -> Resources:
     """A store of resources; a cluster is shared with other tests."""
-    if request.param != "cluster":
-        yield EmbeddedResources(make_bucket(request, request.param.removeprefix("embedded-")))
-        return
-    cluster: Cluster = request.getfixturevalue("cluster")
+    if request.param == "cluster":
+        return request.getfixturevalue("on_cluster")
+    return EmbeddedResources(make_bucket(request, request.param.removeprefix("embedded-")))
+
+
+@pytest.fixture
+async def on_cluster(cluster: Cluster, ns: str) -> AsyncGenerator[Resources]:
+    """The resources of a real cluster, with both namespaces of a test."""
     both = (ns, f"{ns}-b")
     for name in both:
         cluster.make_namespace(name)

@@ -7,7 +7,7 @@ import msgspec
 
 from shale.contracts.resources import Model, ModelVersionStatus
 from shale.kube.resources import Conflict, Invalid, Missing, Removed, Resources
-from shale.testkit.asking import applied, gone, there, until
+from shale.testkit.asking import applied, collector_saw, gone, there, until
 from shale.testkit.samples import HOLD, MODEL, VERSION, attempt, model, owned, version
 
 
@@ -120,6 +120,7 @@ async def test_a_held_dependent_is_deleted_and_stays_until_it_is_let_go(resource
 async def test_in_the_foreground_the_owner_waits_for_its_dependents(resources, ns):
     parent, children = await family(resources, ns, block=True)
     await there(resources.edit_metadata(children[0], finalizers=(HOLD,)))
+    await collector_saw(resources, ns)
     waiting = await there(resources.delete(MODEL, ns, "resnet", cascade="foreground"))
     assert "foregroundDeletion" in waiting.metadata.finalizers
 
@@ -134,6 +135,7 @@ async def test_in_the_foreground_the_owner_waits_for_its_dependents(resources, n
 
 async def test_orphans_stay_and_lose_their_reference(resources, ns):
     parent, children = await family(resources, ns)
+    await collector_saw(resources, ns)
     await resources.delete(MODEL, ns, "resnet", cascade="orphan")
     await gone(resources, parent)
     for child in children:

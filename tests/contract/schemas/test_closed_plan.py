@@ -114,3 +114,13 @@ def test_a_card_tells_in_one_line_what_it_does(card):
 
 def _all(words: str) -> list[str]:
     return names({thing for card in CARDS for thing in getattr(card, words)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact"),
+    [pytest.param(kind, fact, id=f"{kind} {subjects.word(fact)}") for kind in KINDS for fact in MILESTONES],
+)
+def test_whoever_hears_a_fact_someone_who_may_delete_it_hears_it_too(kind: str, fact):
+    """What cannot be decoded is deleted by who purges: told to others only, it would bar the true one for ever."""
+    hearers = [card for card in CARDS if kind in card.kinds and fact in card.hears]
+    assert not hearers or any(card.purges for card in hearers)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shale.contracts.errors import Transient
+from shale.image_builder import erase
 from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from shale.oci.distribution.patience import Patience
@@ -72,6 +73,19 @@ def test_untagging_is_ended_wherever_it_was_cut(rough, park, heard):
         assert registry.resolve(REPO, "v2") == named
     else:
         pytest.fail(f"an untagging takes more than {MOST} requests")
+
+
+def test_a_release_ends_what_another_release_left_half_done(rough, park):
+    """It finds a tag that names nothing, and which is listed still."""
+    registry = rough.registry
+    for after in range(MOST):
+        ours = frozenset({put(registry, b"one", "v1").digest})
+        if cut_off(rough, park, lambda process, ours=ours: erase._untag(process, REPO, "v1", ours), after, heard=True):  # noqa: SLF001
+            break
+        assert erase._untag(registry, REPO, "v1", ours) == ()  # noqa: SLF001
+        assert registry.tags(REPO) == (), f"cut after {after}, a tag is left"
+    else:
+        pytest.fail(f"it takes more than {MOST} requests")
 
 
 @pytest.mark.parametrize("heard", [False, True], ids=["the request is lost", "the answer is lost"])

@@ -13,7 +13,7 @@ from shale.contracts.resources.meta import Condition
 from shale.kube import watching
 from shale.kube.cluster import ClusterResources
 from shale.kube.connection import connected
-from shale.kube.resources import Changed, Deleted, Expired
+from shale.kube.resources import Changed, Deleted, Expired, Missing
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.testkit.apiserver import ApiServer
 from shale.testkit.asking import SOON, applied, take, there
@@ -298,7 +298,12 @@ async def test_what_no_struct_of_ours_can_hold_is_skipped_and_the_others_are_tol
         await made(resources, model(ns, "good"))
         found = await in_time(lambda: resources.list(MODEL, ns))
         assert {obj.metadata.name for obj in found.items} == {"good"}
-        assert "object skipped" in caplog.text
+        (odd,) = found.unreadable
+        assert (odd.namespace, odd.name) == (ns, "odd")
+        assert "unreadable" in caplog.text
+        said = await resources.get(MODEL, ns, "odd")
+        assert isinstance(said, Missing)
+        assert said.unreadable
     finally:
         server.call("DELETE", f"/apis/shale.dev/v1alpha1/namespaces/{ns}/models/odd")
         ready(bed.kubeconfig)

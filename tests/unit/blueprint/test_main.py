@@ -114,3 +114,9 @@ def test_without_a_command_it_is_a_mistake_of_the_callers(capsys):
         main([])
     assert ended.value.code == 2
     assert "usage: shale-blueprint" in capsys.readouterr().err
+
+
+def test_what_is_not_pinned_is_said_with_its_cure(root: Path, capsys):
+    (root / "requirements.txt").write_text("msgspec==1 \\\n    --hash=sha256:aa\n")
+    assert main(["check"]) == 1
+    assert "pin it with `just lock`" in capsys.readouterr().err

@@ -6,7 +6,22 @@ from pathlib import Path
 import pytest
 
 from shale.blueprint import readme
-from shale.blueprint.tree import ASYNCAPI, CRDS, README, SAMPLES, SCHEMAS, Plan, apply, plan, printed
+from shale.blueprint.tree import (
+    ASYNCAPI,
+    CRD_LIST,
+    CRDS,
+    PASSWORDS,
+    RBAC,
+    README,
+    REQUIREMENTS,
+    SAMPLES,
+    SCHEMAS,
+    USERS,
+    Plan,
+    apply,
+    plan,
+    printed,
+)
 
 TYPE = "dev.shale.modelversion.image-built.v1"
 SCHEMA, SAMPLE = f"{SCHEMAS}/{TYPE}.schema.json", f"{SAMPLES}/{TYPE}.json"
@@ -43,13 +58,13 @@ def test_the_map_is_put_into_the_readme(root: Path):
     assert (root / README).read_text() == f"# Shale\n{readme.BEGIN}\n{readme.table({})}\n{readme.END}\n"
 
 
-@pytest.mark.parametrize("path", [f"{CRDS}/models.yaml", SCHEMA, ASYNCAPI, SAMPLE])
+@pytest.mark.parametrize("path", [f"{CRDS}/models.yaml", SCHEMA, ASYNCAPI, SAMPLE, RBAC, USERS, CRD_LIST])
 def test_a_page_that_is_missing_is_to_be_written(root: Path, path: str):
     (root / path).unlink()
     assert list(plan(root, {}).pages) == [path]
 
 
-@pytest.mark.parametrize("path", [f"{CRDS}/models.yaml", ASYNCAPI])
+@pytest.mark.parametrize("path", [f"{CRDS}/models.yaml", ASYNCAPI, PASSWORDS])
 def test_a_page_that_somebody_edited_is_to_be_written_again(root: Path, path: str):
     (root / path).write_text("edited")
     found = plan(root, {})
@@ -64,6 +79,15 @@ def test_a_crd_of_a_kind_that_is_no_more_is_taken_away(root: Path):
     assert found.strays == (f"{CRDS}/monoliths.yaml",)
     apply(root, found)
     assert not (root / CRDS / "monoliths.yaml").exists()
+
+
+def test_pins_are_printed_for_each_image_where_the_workspace_has_pins(tmp_path: Path):
+    lines = (Path(__file__).resolve().parents[3] / "requirements.txt").read_text()
+    (tmp_path / "requirements.txt").write_text(lines)
+    apply(tmp_path, plan(tmp_path, {}))
+    assert {path.name for path in (tmp_path / REQUIREMENTS).iterdir()} == {"build.txt", "shale-cli.txt"}
+    (tmp_path / REQUIREMENTS / "monolith.txt").write_text("")
+    assert plan(tmp_path, {}).strays == (f"{REQUIREMENTS}/monolith.txt",)
 
 
 def test_what_is_written_by_hand_is_left_alone(root: Path):

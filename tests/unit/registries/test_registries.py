@@ -103,3 +103,21 @@ def test_a_ca_that_cannot_be_read_keeps_us_out(secrets, reason):
 def test_what_is_no_repository_is_said_so(tmp_path):
     with pytest.raises(ValueError, match="is not a repository"):
         registries(layout_dir=str(tmp_path)).open(Target("../x"))
+
+
+@pytest.mark.parametrize("home", ["https://registry.example", "registry.example/team", "registry", "a b", ".example"])
+def test_a_home_that_is_no_host_is_a_settings_mistake(home):
+    with pytest.raises(ValueError, match=f"SHALE_HOME_REGISTRY={home!r} is no host"):
+        registries(home_registry=home)
+
+
+@pytest.mark.parametrize(
+    ("settings", "repo", "host"),
+    [
+        ({}, "ghcr.io/team/x", "ghcr.io"),
+        ({"home_registry": "Registry.example"}, "team/x", "registry.example"),
+        ({"layout_dir": "/x", "home_registry": HOST}, "team/x", ""),
+    ],
+)
+def test_limits_count_by_the_host_that_a_name_leads_to(settings, repo, host):
+    assert registries(**settings).host(repo) == host

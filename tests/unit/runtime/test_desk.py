@@ -129,12 +129,15 @@ async def test_what_is_of_another_kind_is_acked_unread(office):
     assert office.service.woken == []
 
 
-async def test_a_fact_that_cannot_be_decoded_is_buried_and_deleted(office):
+@pytest.mark.parametrize("purges", [False, True])
+async def test_a_fact_that_cannot_be_decoded_is_buried_by_everyone_and_deleted_by_who_purges(office, purges: bool):
+    office.service.card = msgspec.structs.replace(office.service.card, purges=purges)
     subject = subjects.of_fact(StorageReady(ABOUT, "u"))
     letter = Letter(streams.FACTS.name, subject, b'{"no":"envelope"}', 7)
     await office.put(letter)
     assert letter.answers == ["term"]
-    assert office.post.sent[-1] == ("STREAM.MSG.DELETE.SHALE_FACTS", {"seq": 7})
+    asked = [subject for subject, _ in office.post.sent]
+    assert asked == ["shale.dead.SHALE_FACTS.7", *(["STREAM.MSG.DELETE.SHALE_FACTS"] if purges else [])]
 
 
 async def test_what_cannot_be_decoded_nor_buried_just_now_hinders_nothing_beside_it(office):

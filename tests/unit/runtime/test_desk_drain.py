@@ -178,6 +178,14 @@ async def test_hearing(office, fact, stops):
     await office.finish()
 
 
+async def test_an_end_that_is_told_on_anothers_subject_stops_nothing(office):
+    await office.put(job("0-a~1"))
+    [case] = office.desk.busy.values()
+    await office.desk.hear(Letter("", subjects.of_gone("uid-2"), wrap(Gone(ABOUT), "x", 0)))
+    assert case.work.beat.cause == ""
+    await office.finish()
+
+
 async def test_a_drain_gives_back_what_waits_and_lets_short_work_end(office):
     first, second = job("0-a~1"), job("0-a~1", 2)
     await office.put(first)

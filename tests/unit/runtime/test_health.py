@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shale.contracts.errors import Transient
 from shale.runtime.health import served
 
 
@@ -56,3 +57,20 @@ async def test_a_client_that_goes_away_harms_nobody():
         writer.close()
         await writer.wait_closed()
         assert b"200 OK" in await ask(port, get("/live"))
+
+
+async def test_it_answers_on_the_address_that_it_is_told():
+    async with served(0, lambda: "", "127.0.0.2") as port:
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
+            await ask(port, get("/live"))
+        reader, writer = await asyncio.open_connection("127.0.0.2", port)
+        writer.write(get("/live"))
+        assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_address_that_is_not_this_hosts_is_named():
+    with pytest.raises(Transient, match=r"192\.0\.2\.1 port 0 .* SHALE_HEALTH_HOST"):
+        async with served(0, lambda: "", "192.0.2.1"):
+            pass

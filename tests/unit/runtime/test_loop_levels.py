@@ -1,11 +1,14 @@
 """settle(): what it answers by itself, the effects that it performs itself, and work that is told to stop."""
 
+import itertools
+
 import pytest
 
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Gone, Held, ImageBuilt, Released, StorageReady
+from shale.contracts.facts import Gone, Held, ImageBuilt, Refused, Released, StorageReady
 from shale.contracts.jobs import PackLayer
-from shale.runtime.decision import Ask, Do, Done, DropJobs, Forget, Hold, Say
+from shale.runtime import loop
+from shale.runtime.decision import Ask, Do, Done, DropJobs, Forget, Hold, Look, Say
 from shale.runtime.plane import Ack, Leave, Nak
 from shale.runtime.service import Woken
 from shale.testkit.played import BUILT, FOLDER, JOB, LAYER, READY, Build, Played, World, always, built_then
@@ -84,6 +87,22 @@ async def test_a_release_that_fails_for_a_while_comes_again(world):
     service.release = fail
     assert isinstance(await world.settle(service), Nak)
     assert (await world.told()).holders == ("builder",)
+
+
+@pytest.mark.parametrize("decision", [Do(Look()), Done()], ids=["who must look again", "who would be done"])
+async def test_a_world_that_changes_faster_than_it_is_looked_at_is_no_bug(world, monkeypatch, decision):
+    monkeypatch.setattr(loop, "LOOK_PAUSE", 0)
+    service, facts = Played(lambda _: decision, FOLDER), itertools.count()
+
+    async def changes(trigger, told):
+        del trigger
+        await world.plane.say(Refused(ABOUT, f"x{next(facts)}", "R", "m"))
+        return told
+
+    service.observe = changes
+    answer = await world.settle(service)
+    assert isinstance(answer, Nak)
+    assert answer.delay <= 1, "not the minute of a bug"
 
 
 # --- the runtime's own effects --------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from shale.runtime.settings import Settings, SettingsError, read
+from shale.runtime.settings import Login, Settings, SettingsError, read
 
 
 class Needy(msgspec.Struct, frozen=True):
@@ -46,3 +48,21 @@ def test_all_complaints_come_together_one_line_for_each_with_name_and_value():
 def test_a_level_that_logging_does_not_know_is_complained_of():
     with pytest.raises(SettingsError, match="SHALE_LOG_LEVEL='LOUD'"):
         read(Settings, {"SHALE_LOG_LEVEL": "LOUD"})
+
+
+@pytest.mark.parametrize("text", ["p0123", "p0123\n", "p0123\r\n"])
+def test_a_password_is_what_its_file_holds_without_the_end_of_its_line(tmp_path: Path, text: str):
+    (tmp_path / "password").write_bytes(text.encode())
+    login = read(Login, {"SHALE_NATS_USER": "watcher", "SHALE_NATS_PASSWORD_FILE": str(tmp_path / "password")})
+    assert (login.nats_user, login.password()) == ("watcher", "p0123")
+
+
+def test_without_a_file_there_is_no_password():
+    assert read(Login, {}).password() == ""
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_setting(tmp_path: Path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for name, why in (("none", "No such file"), ("binary", "it is no text")):
+        with pytest.raises(SettingsError, match=f"SHALE_NATS_PASSWORD_FILE={tmp_path}/{name}: {why}"):
+            Login("watcher", str(tmp_path / name)).password()

@@ -80,16 +80,16 @@ def test_an_index_that_lacks_a_package_is_updated_again(
     updates: int, here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = archive(here, monkeypatch, known_after_updates=updates)
-    assert here.fetch(tmp_path) == ""
+    assert here.fetch(tmp_path, ["skopeo", "kubectl"]) == ""
     assert asked.count("update") == updates
-    assert {"skopeo.deb", "umoci.deb", "docker-registry.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
+    assert {"skopeo.deb", "kubernetes-client.deb"} <= {path.name for path in tmp_path.glob("*.deb")}
 
 
 def test_updates_have_a_limit_and_a_reason_at_the_end(
     here: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = archive(here, monkeypatch, known_after_updates=99)
-    assert here.fetch(tmp_path) == "E: Unable to locate it"
+    assert here.fetch(tmp_path, ["skopeo"]) == "E: Unable to locate it"
     assert asked.count("update") == here.UPDATES
 
 
@@ -108,7 +108,7 @@ def test_a_wrapper_gives_its_program_the_libraries_beside_it(
     root = here.TOOLS / "debian"
     program(root / "usr" / "bin" / "skopeo", 'echo "$LD_LIBRARY_PATH $@"')
     (root / "usr" / "lib" / "x86_64-linux-gnu").mkdir(parents=True)
-    here.unpack(tmp_path / "path")
+    here.unpack(tmp_path / "path", ["skopeo"])
     said = subprocess.run(
         [here.TOOLS / "bin" / "skopeo", "copy"], check=True, capture_output=True, text=True, timeout=60
     ).stdout

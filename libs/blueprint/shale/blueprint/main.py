@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from shale.blueprint.closure import UnpinnedError
 from shale.blueprint.tree import MEND, Plan, apply, plan
 from shale.runtime.installed import services
 
@@ -19,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if root is None:
         print(f"{Path.cwd()} is not in Shale's workspace: go there, or name it with --root", file=sys.stderr)
         return 1
-    found = plan(root, services())
+    try:
+        found = plan(root, services())
+    except UnpinnedError as error:
+        return _complain([str(error)])
     for note in found.notes:
         print(f"note: {note}")
     return check(root, found) if said.command == "check" else write(root, found, breaking=said.breaking)
@@ -63,7 +67,7 @@ def _workspace(folder: Path) -> Path | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="shale-blueprint", description="Print what is generated: CRDs, schemas, AsyncAPI, samples, map."
+        prog="shale-blueprint", description="Print what is generated: CRDs, schemas, AsyncAPI, who may do what, map."
     )
     parser.add_argument("--root", type=Path, help="the workspace (default: the one around this folder)")
     commands = parser.add_subparsers(dest="command", required=True)

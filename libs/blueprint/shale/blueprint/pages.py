@@ -1,6 +1,7 @@
 """How pages are printed: stable, readable, and with a word at the top about who prints them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -24,7 +25,13 @@ class _Plain(yaml.SafeDumper):
 
 def as_yaml(page: dict[str, Any]) -> str:
     """Return one YAML document, keys in their own order."""
-    return f"# {NOTE}\n" + yaml.dump(page, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+    return as_yamls([page])
+
+
+def as_yamls(pages: Sequence[dict[str, Any]]) -> str:
+    """Return several YAML documents, as one file that `kubectl apply` takes."""
+    documents = (yaml.dump(page, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120) for page in pages)
+    return f"# {NOTE}\n" + "---\n".join(documents)
 
 
 def as_json(page: dict[str, Any]) -> str:

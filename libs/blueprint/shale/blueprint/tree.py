@@ -6,16 +6,21 @@ from pathlib import Path
 
 import msgspec
 
-from shale.blueprint import readme, samples
+from shale.blueprint import bususers, closure, readme, samples
 from shale.blueprint.asyncapi import Services, asyncapi
 from shale.blueprint.crds import crd
 from shale.blueprint.evolution import breaks
-from shale.blueprint.pages import as_json, as_yaml
+from shale.blueprint.pages import NOTE, as_json, as_yaml, as_yamls
+from shale.blueprint.rbac import passwords, rbac
 from shale.blueprint.schemas import schemas
 from shale.contracts.resources import KINDS
 
 CRDS, SCHEMAS, SAMPLES = "deploy/crds", "proto-schemas/jsonschema", "proto-schemas/samples"
 ASYNCAPI, README = "proto-schemas/asyncapi.yaml", "README.md"
+RBAC, USERS, PASSWORDS = "deploy/base/rbac.yaml", "deploy/base/nats/users.conf", "deploy/base/nats/passwords.yaml"
+CRD_LIST = f"{CRDS}/Kustomization"
+"""Kustomize knows this name too, and who applies every *.yaml of the folder does not meet it."""
+REQUIREMENTS = "deploy/images/requirements"
 MEND = "run `shale-blueprint write`, and commit what it prints"
 
 
@@ -33,8 +38,13 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def printed(services: Services) -> dict[str, str]:
-    """Return every page that is printed whole, by path: CRDs, JSON Schemas, AsyncAPI."""
+    """Return every page that is printed whole, by path: CRDs, JSON Schemas, AsyncAPI, and who may do what."""
+    names = {user.variable: user.name for user in bususers.users(services)}
     return {
+        CRD_LIST: f"# {NOTE}\nresources:\n" + "".join(f"  - {kind.plural}.yaml\n" for kind in KINDS.values()),
+        RBAC: as_yamls(rbac(services)),
+        USERS: bususers.config(services),
+        PASSWORDS: as_yaml(passwords(names)),
         **{f"{CRDS}/{kind.plural}.yaml": as_yaml(crd(kind)) for kind in KINDS.values()},
         **{f"{SCHEMAS}/{name}.schema.json": as_json(schema) for name, schema in schemas().items()},
         ASYNCAPI: as_yaml(asyncapi(services)),
@@ -46,9 +56,10 @@ def plan(root: Path, services: Services) -> Plan:
     committed = {
         **_read(root, CRDS, "*.yaml"),
         **_read(root, SCHEMAS, "*.json"),
-        **_read(root, "proto-schemas", "asyncapi.yaml"),
+        **_read(root, REQUIREMENTS, "*.txt"),
+        **{path: text for path in (ASYNCAPI, CRD_LIST, RBAC, USERS, PASSWORDS) for path, text in _one(root, path)},
     }
-    pages, golden = printed(services), _read(root, SAMPLES, "*.json")
+    pages, golden = {**printed(services), **_requirements(root, services)}, _read(root, SAMPLES, "*.json")
     wanting = samples.added({Path(path).name: text for path, text in golden.items()})
     before, after = _map(root, services)
     now = {
@@ -80,6 +91,20 @@ def apply(root: Path, plan: Plan) -> None:
 def _read(root: Path, folder: str, pattern: str) -> dict[str, str]:
     found = sorted((root / folder).glob(pattern))
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def _one(root: Path, path: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_read(root, str(Path(path).parent), Path(path).name).items())
+
+
+def _requirements(root: Path, services: Services) -> dict[str, str]:
+    """Return what each image installs, of what the workspace pins; nothing where nothing is pinned."""
+    pins = root / "requirements.txt"
+    if not pins.is_file():
+        return {}
+    wanted = {name: f"shale-{name}" for name in services} | {"shale-cli": "shale-cli[embedded]", "build": "hatchling"}
+    text = pins.read_text(encoding="utf-8")
+    return {f"{REQUIREMENTS}/{image}.txt": closure.pinned(name, text) for image, name in wanted.items()}
 
 
 def _map(root: Path, services: Services) -> tuple[str, str | None]:

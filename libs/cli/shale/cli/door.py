@@ -20,6 +20,7 @@ from shale.kube.resources import Deleted, Resources
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.settings import Login, read
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ async def bus(common: Common) -> AsyncGenerator[Bus]:
     if address is not None and not await listens(*address):
         where = f"{address[0]}:{address[1]}"
         raise CliError(f"no NATS listens at {where}: start it with `shale up`, or say where it is in SHALE_NATS_URL")
-    async with connected(url, "cli", fatal=False) as connection:
+    async with connected(url, "cli", fatal=False, login=read(Login, os.environ)) as connection:
         yield connection
 
 

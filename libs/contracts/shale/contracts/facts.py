@@ -198,3 +198,5 @@ Fact = Milestone | Reading
 
 MILESTONES: tuple[type[Milestone], ...] = tuple(getattr(kind, "__origin__", kind) for kind in get_args(Milestone))
 READINGS: tuple[type[Reading], ...] = (Progressed,)
+SIGNED: tuple[type[Fact], ...] = (Held, Released, Refused, Progressed)
+"""Their part names the service that says them, and nobody else may."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.facts import MILESTONES, READINGS, Fact, Gone, Milestone
+from shale.contracts.facts import MILESTONES, READINGS, SIGNED, Fact, Gone, Milestone
 from shale.contracts.jobs import JOBS, OTHER_END, Job
 
 PART = re.compile(r"[A-Za-z0-9~-]{1,80}(\.[A-Za-z0-9~-]{1,80})?")
@@ -196,6 +196,15 @@ def heard(kind: str, fact: type[Any]) -> str:
     plane = "now" if fact in READINGS else "fact"
     tail = ".>" if "part" in fact.__struct_fields__ else ""
     return f"shale.{plane}.{kind}.*.*.*.*.{word(fact)}{tail}"
+
+
+def said(kind: str, fact: type[Any], service: str) -> tuple[str, ...]:
+    """Return the filters of all that one service may say of one kind: what is signed only under its own name."""
+    heard_by_all = heard(kind, fact)
+    if fact not in SIGNED:
+        return (heard_by_all,)
+    own = f"{heard_by_all.removesuffix('>')}{token(service)}"
+    return (own, f"{own}.*") if fact in READINGS else (own,)
 
 
 def taken(job: type[Job]) -> str:

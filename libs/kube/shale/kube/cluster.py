@@ -1,18 +1,16 @@
 """Resources on a Kubernetes cluster: every write names its manager, every refusal is a value."""
 
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from shale.contracts.resources import GROUP, KINDS, VERSION, Kind, Object, Status
+from shale.contracts.resources import Kind, Object, Status
 from shale.contracts.resources.meta import OwnerReference
-from shale.kube import answers, deletes, manifests, names, watching
-from shale.kube.answers import Answer
+from shale.kube import answers, deletes, manifests, names, objects, watching
 from shale.kube.connection import APPLY, MERGE, Connection
-from shale.kube.record import Tree, plain
+from shale.kube.record import kind_of, plain
 from shale.kube.records import TRIES
 from shale.kube.resources import (
     Cascade,
@@ -25,12 +23,11 @@ from shale.kube.resources import (
     Listing,
     Missing,
     Removed,
+    Unreadable,
 )
 
 MANAGER = "shale"
 """The field manager of what services write."""
-
-log = logging.getLogger("shale.kube")
 
 
 class ClusterResources:
@@ -48,38 +45,40 @@ class ClusterResources:
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | Missing:
         """Return the object as it stands."""
         if not (names.is_label(namespace) and names.is_label(name)):
-            return Missing(f"{_named(kind, namespace, name)} is not there")
-        answer = await self._connection.ask("GET", _path(kind, namespace, name))
-        said = answers.read(answer, _named(kind, namespace, name))
-        return said if isinstance(said, Missing) else _parse(kind, said)
+            return Missing(f"{objects.named(kind, namespace, name)} is not there")
+        answer = await self._connection.ask("GET", objects.path(kind, namespace, name))
+        said = answers.read(answer, objects.named(kind, namespace, name))
+        read = said if isinstance(said, Missing) else objects.read(kind, said)
+        return Missing(read.message, unreadable=True) if isinstance(read, Unreadable) else read
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
-        """Return all objects of a kind; one that no Struct of ours can hold is left out, and logged."""
+        """Return all objects of a kind."""
         if namespace is not None and not names.is_label(namespace):
             return Listing((), "0")
-        found = await self._items(_path(kind, namespace))
-        read = [_read(kind, item) for item in found.items]
-        return Listing(tuple(obj for obj in read if obj is not None), found.resource_version)
+        found = await self._items(objects.path(kind, namespace))
+        read = [objects.read(kind, item) for item in found.items]
+        odd = tuple(one for one in read if isinstance(one, Unreadable))
+        return Listing(tuple(one for one in read if not isinstance(one, Unreadable)), found.resource_version, odd)
 
     async def watch(self, kind: Kind, resource_version: str) -> AsyncGenerator[Change]:
         """Yield what changes after `resource_version`."""
-        async with aclosing(watching.events(self._connection, _path(kind), resource_version)) as events:
+        async with aclosing(watching.events(self._connection, objects.path(kind), resource_version)) as events:
             async for event in events:
                 if isinstance(event, Expired):
                     yield event
-                elif (obj := _read(kind, event.body)) is not None:
+                elif not isinstance(obj := objects.read(kind, event.body), Unreadable):
                     yield Deleted(obj) if event.deleted else Changed(obj)
 
     async def create(self, obj: Object) -> Object | Conflict | Invalid:
         """Make an object that is not there yet: the one write that apply cannot say."""
-        kind, meta = _kind(obj), obj.metadata
+        kind, meta = kind_of(obj), obj.metadata
         if found := names.complaints(meta):
             return Invalid("; ".join(found))
         new = msgspec.structs.replace(meta, uid="", resource_version="", generation=0, creation_timestamp="")
         tree = manifests.of(msgspec.structs.replace(obj, metadata=new, status=kind.status()))
         query = {"fieldManager": self._manager, "fieldValidation": "Strict"}
-        answer = await self._connection.ask("POST", _path(kind, meta.namespace), query, tree)
-        return _made(kind, answer, _named(kind, meta.namespace, meta.name))
+        answer = await self._connection.ask("POST", objects.path(kind, meta.namespace), query, tree)
+        return objects.made(kind, answer, objects.named(kind, meta.namespace, meta.name))
 
     async def apply(
         self, manifest: Mapping[str, Any], manager: str, *, dry_run: bool = False
@@ -90,12 +89,15 @@ class ClusterResources:
             return said
         query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
         meta = said.metadata
-        path, what = _path(said.kind, meta.namespace, meta.name), _named(said.kind, meta.namespace, meta.name)
+        path, what = (
+            objects.path(said.kind, meta.namespace, meta.name),
+            objects.named(said.kind, meta.namespace, meta.name),
+        )
         for _ in range(TRIES):
             answer = await self._connection.ask(
-                "PATCH", path, {**query, "dryRun": "All"} if dry_run else query, _tree(said), APPLY
+                "PATCH", path, {**query, "dryRun": "All"} if dry_run else query, objects.tree(said), APPLY
             )
-            done = _made(said.kind, answer, what)
+            done = objects.made(said.kind, answer, what)
             if not isinstance(done, Conflict) or meta.uid or meta.resource_version:
                 return done
         return Conflict(f"{what} is written by too many at once: try again")
@@ -105,7 +107,7 @@ class ClusterResources:
 
         Its resourceVersion protects it: an apply to /status goes by the name, whatever uid it says (seen).
         """
-        kind, meta = _kind(obj), obj.metadata
+        kind, meta = kind_of(obj), obj.metadata
         same = {
             "name": meta.name,
             "namespace": meta.namespace,
@@ -114,9 +116,9 @@ class ClusterResources:
         }
         tree = {"apiVersion": manifests.API_VERSION, "kind": kind.kind, "metadata": same, "status": plain(status)}
         query = {"fieldManager": self._manager, "force": "true", "fieldValidation": "Strict"}
-        path = f"{_path(kind, meta.namespace, meta.name)}/status"
+        path = f"{objects.path(kind, meta.namespace, meta.name)}/status"
         answer = await self._connection.ask("PATCH", path, query, tree, APPLY)
-        done = _done(kind, answer, _named(kind, meta.namespace, meta.name))
+        done = objects.done(kind, answer, objects.named(kind, meta.namespace, meta.name))
         if self._wrote is not None and not isinstance(done, Missing | Conflict | Invalid):
             self._wrote(obj, status)
         return done
@@ -133,7 +135,7 @@ class ClusterResources:
 
         A merge patch: an apply leaves in what others own, and to replace a list is to take theirs out too.
         """
-        kind, meta = _kind(obj), obj.metadata
+        kind, meta = kind_of(obj), obj.metadata
         wanted: dict[str, object] = {"uid": meta.uid, "resourceVersion": meta.resource_version}
         if finalizers is not None:
             wanted["finalizers"] = list(finalizers)
@@ -141,26 +143,30 @@ class ClusterResources:
             wanted["ownerReferences"] = [msgspec.to_builtins(one) for one in owner_references]
         if annotations is not None:
             wanted["annotations"] = dict(annotations)
-        path, query = _path(kind, meta.namespace, meta.name), {"fieldManager": self._manager}
+        path, query = objects.path(kind, meta.namespace, meta.name), {"fieldManager": self._manager}
         answer = await self._connection.ask("PATCH", path, query, {"metadata": wanted}, MERGE)
-        return _done(kind, answer, _named(kind, meta.namespace, meta.name))
+        return objects.done(kind, answer, objects.named(kind, meta.namespace, meta.name))
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, uid: str | None = None, cascade: Cascade = "background"
     ) -> Object | Removed | Missing | Conflict:
         """Delete an object; its dependents follow, go first or are let go."""
-        what = _named(kind, namespace, name)
+        what = objects.named(kind, namespace, name)
         if not (names.is_label(namespace) and names.is_label(name)):
             return Missing(f"{what} is not there")
-        answer = await self._connection.ask("DELETE", _path(kind, namespace, name), body=deletes.options(uid, cascade))
+        answer = await self._connection.ask(
+            "DELETE", objects.path(kind, namespace, name), body=deletes.options(uid, cascade)
+        )
         match answers.written(answer, what):
             case Invalid(message):
                 raise ValueError(f"{what} cannot be deleted: {message}")
             case Missing() | Conflict() as said:
                 return said
             case body:
-                removed = deletes.removed(body)
-                return Removed(removed) if removed is not None else _parse(kind, body)
+                if (removed := deletes.removed(body)) is not None:
+                    return Removed(removed)
+                read = objects.read(kind, body)
+                return Conflict(f"{read.message}; it is being deleted") if isinstance(read, Unreadable) else read
 
     async def _items(self, path: str) -> watching.Items:
         """List as the server likes it best."""
@@ -169,50 +175,3 @@ class ClusterResources:
         if self._streams and (found := await watching.streamed(self._connection, path)) is not None:
             return found
         return await watching.items(self._connection, path)
-
-
-def _path(kind: Kind, namespace: str | None = None, name: str = "") -> str:
-    within = f"/namespaces/{namespace}" if namespace is not None else ""
-    return f"/apis/{GROUP}/{VERSION}{within}/{kind.plural}" + (f"/{name}" if name else "")
-
-
-def _named(kind: Kind, namespace: str, name: str) -> str:
-    return f"{kind.word} {namespace}/{name}"
-
-
-def _tree(said: manifests.Manifest) -> Tree:
-    return {
-        "apiVersion": manifests.API_VERSION,
-        "kind": said.kind.kind,
-        "metadata": plain(said.metadata),
-        "spec": said.spec,
-    }
-
-
-def _kind(obj: Object) -> Kind:
-    return KINDS[obj.kind.lower()]
-
-
-def _parse(kind: Kind, body: bytes) -> Object:
-    return cast("Object", msgspec.json.decode(body, type=kind.resource))
-
-
-def _read(kind: Kind, body: bytes) -> Object | None:
-    try:
-        return _parse(kind, body)
-    except msgspec.ValidationError as error:
-        log.error(  # noqa: TRY400 (the trace says nothing)
-            "object skipped",
-            extra={"kind": kind.kind, "error": str(error), "object": body[:200].decode(errors="replace")},
-        )
-        return None
-
-
-def _done(kind: Kind, answer: Answer, what: str) -> Object | Missing | Conflict | Invalid:
-    said = answers.written(answer, what)
-    return _parse(kind, said) if isinstance(said, bytes) else said
-
-
-def _made(kind: Kind, answer: Answer, what: str) -> Object | Conflict | Invalid:
-    done = _done(kind, answer, what)
-    return Invalid(f"the namespace of {what} is not there: make it first") if isinstance(done, Missing) else done

@@ -6,7 +6,6 @@ A watch that ends or breaks goes on from the last resourceVersion it heard of; b
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Literal
 
 import msgspec
 
@@ -14,6 +13,7 @@ from shale.contracts.errors import Transient
 from shale.kube import answers
 from shale.kube.connection import Connection, Query, Stream
 from shale.kube.resources import Expired
+from shale.kube.wire import ENVELOPES, EVENTS, PAGES, STATUSES, Version
 
 PAGE = 250
 """Objects of an answer: a page of the largest ones stays below 400 MB."""
@@ -24,42 +24,6 @@ CALM, LONGEST = 0.1, 2.0
 STREAMS_SINCE = (1, 27)
 """Servers before this version ignore the wish for a streamed list, and never end one; later ones may refuse it."""
 INITIAL_END = "k8s.io/initial-events-end"
-
-
-class Meta(msgspec.Struct, frozen=True, rename="camel"):
-    """As much of an object's metadata as watching needs."""
-
-    namespace: str = ""
-    name: str = ""
-    resource_version: str = ""
-    annotations: dict[str, str] = {}
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """An object of which only the metadata matters."""
-
-    metadata: Meta = Meta()
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One line of a watch."""
-
-    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
-    object: msgspec.Raw
-
-
-class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a list stands, and how it goes on."""
-
-    resource_version: str = ""
-    continue_: str = msgspec.field(name="continue", default="")
-
-
-class Page(msgspec.Struct, frozen=True):
-    """One answer to a list."""
-
-    metadata: ListMeta
-    items: list[msgspec.Raw] = []
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -81,10 +45,6 @@ class _Bookmark(msgspec.Struct, frozen=True):
     ends_list: bool
 
 
-_EVENTS, _PAGES = msgspec.json.Decoder(Event), msgspec.json.Decoder(Page)
-_ENVELOPES, _STATUSES = msgspec.json.Decoder(Envelope), msgspec.json.Decoder(answers.Status)
-
-
 async def items(connection: Connection, path: str, query: Query | None = None) -> Items:
     """Return what is there, page by page. Raises Transient."""
     found: list[bytes] = []
@@ -96,7 +56,7 @@ async def items(connection: Connection, path: str, query: Query | None = None) -
             continue
         if answer.code != 200:  # noqa: PLR2004 (HTTP)
             raise answers.failure(answer.code, answers.status(answer.body), f"the list of {path}", answer.retry_after)
-        page = _PAGES.decode(answer.body)
+        page = PAGES.decode(answer.body)
         found += [bytes(item) for item in page.items]
         if not page.metadata.continue_:
             return Items(found, page.metadata.resource_version)
@@ -119,7 +79,7 @@ async def streamed(connection: Connection, path: str) -> Items | None:
                     case _Bookmark(version, ends_list) if ends_list:
                         return Items(list(found.values()), version)
                     case Told(body, deleted):
-                        meta = _ENVELOPES.decode(body).metadata
+                        meta = ENVELOPES.decode(body).metadata
                         found.pop((meta.namespace, meta.name), None)
                         found.update({} if deleted else {(meta.namespace, meta.name): body})
                     case _Bookmark() | Expired():
@@ -144,7 +104,7 @@ async def events(
                     yield one
                     if isinstance(one, Expired):
                         return
-                    version = _ENVELOPES.decode(one.body).metadata.resource_version
+                    version = ENVELOPES.decode(one.body).metadata.resource_version
         except Transient as error:
             problem = error
         if problem is None:  # the server ended it in its time
@@ -184,17 +144,17 @@ async def _lines(stream: Stream, path: str) -> AsyncGenerator[Told | _Bookmark |
 
 def _told(line: bytes, path: str) -> Told | _Bookmark | Expired:
     try:
-        event = _EVENTS.decode(line)
+        event = EVENTS.decode(line)
     except msgspec.DecodeError as error:  # cut off where the line broke, or no API server at all
         raise Transient(f"the watch of {path} said what is no event ({error})") from error
     match event.type:
         case "ERROR":
-            said = _STATUSES.decode(event.object)
+            said = STATUSES.decode(event.object)
             if said.code != answers.GONE:
                 raise answers.failure(said.code, said, f"the watch of {path}")
             return Expired(answers.line(said.message))
         case "BOOKMARK":
-            meta = _ENVELOPES.decode(event.object).metadata
+            meta = ENVELOPES.decode(event.object).metadata
             return _Bookmark(meta.resource_version, INITIAL_END in meta.annotations)
         case _:
             return Told(bytes(event.object), deleted=event.type == "DELETED")
@@ -204,12 +164,7 @@ async def streams(connection: Connection) -> bool:
     """Say whether the server streams lists. Raises Transient."""
     answer = await connection.ask("GET", "/version")
     try:
-        said = msgspec.json.decode(answer.body, type=_Version)
+        said = msgspec.json.decode(answer.body, type=Version)
         return (int(said.major), int(said.minor.rstrip("+"))) >= STREAMS_SINCE
     except (msgspec.DecodeError, ValueError):
         return False
-
-
-class _Version(msgspec.Struct, frozen=True):
-    major: str = ""
-    minor: str = ""

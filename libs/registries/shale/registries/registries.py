@@ -35,13 +35,16 @@ class Identify(Protocol):
 
 
 class Registries:
-    """All registries, for many threads. Of what it opens, connections alone outlive a job: see `pools`."""
+    """All registries, for many threads. Of what it opens, connections alone outlive a job: see `pools`.
+
+    ValueError when the home registry is no host.
+    """
 
     def __init__(
         self, settings: RegistrySettings, secrets: Secrets, identify: Identify, options: Options | None = None
     ) -> None:
         self._layout = Layout(Path(settings.layout_dir)) if settings.layout_dir else None
-        self._home = settings.home_registry
+        self._home = _host(settings.home_registry)
         self._secrets, self._identify, self._options = secrets, identify, options or Options()
         self._pools = Pools(self._options.patience)
 
@@ -84,6 +87,17 @@ class Registries:
         changes = {"credentials": identity, "shown_to": identity.shown_to, "home": host, "pause": pause}
         options = msgspec.structs.replace(self._options, insecure=trust.insecure, ca=trust.ca, **changes)
         return Distribution(options, transport)
+
+
+def _host(text: str) -> str:
+    """Return the home registry's host as names are split by it."""
+    try:
+        found = names.split(f"{text}/x", "")[0] if text else ""
+    except ValueError:
+        found = ""
+    if found != text.lower():
+        raise ValueError(f"SHALE_HOME_REGISTRY={text!r} is no host: write registry.example or 127.0.0.1:5000")
+    return found
 
 
 def _nowhere(repo: str) -> NoAccess:

@@ -12,11 +12,11 @@ LINE = 5.0
 
 
 @asynccontextmanager
-async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
-    """Serve on 127.0.0.1 (any address inside a cluster's pod network is the chart's to open); yield the port.
+async def served(port: int, ready: Callable[[], str], host: str = "127.0.0.1") -> AsyncGenerator[int]:
+    """Serve on one address of this host; yield the port.
 
     `ready` returns why this process is not ready, or an empty string. Port 0 means any free one, -1 none.
-    Raises Transient when the port is taken.
+    Raises Transient when the address is not to be had.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,9 +33,10 @@ async def served(port: int, ready: Callable[[], str]) -> AsyncGenerator[int]:
         yield port
         return
     try:
-        server = await asyncio.start_server(answer, "127.0.0.1", port, limit=8192)
+        server = await asyncio.start_server(answer, host, port, limit=8192)
     except OSError as error:
-        raise Transient(f"health port {port} is not to be had ({error.strerror}): set SHALE_HEALTH_PORT") from error
+        cure = "set SHALE_HEALTH_HOST, SHALE_HEALTH_PORT"
+        raise Transient(f"{host} port {port} is not to be had for health ({error.strerror}): {cure}") from error
     async with server:
         yield server.sockets[0].getsockname()[1]
 

@@ -22,7 +22,7 @@ from shale.runtime.bus.store import JetStore
 from shale.runtime.health import served
 from shale.runtime.plane import Plane
 from shale.runtime.service import Service
-from shale.runtime.settings import Settings, SettingsError, read
+from shale.runtime.settings import Login, Settings, SettingsError, read
 from shale.runtime.telemetry import start
 
 log = logging.getLogger("shale.process")
@@ -71,9 +71,13 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    async with connected(settings.nats_url, name) as bus:
+    async with connected(settings.nats_url, name, login=read(Login, environ)) as bus:
         program = _built(build, Doors(bus, name, environ))
-        async with served(settings.health_port, lambda: "" if bus.is_connected else "NATS is not connected") as port:
+
+        def ready() -> str:
+            return "" if bus.is_connected else "NATS is not connected"
+
+        async with served(settings.health_port, ready, settings.health_host) as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
             try:
                 await _work(bus, name, program, settings, stop)

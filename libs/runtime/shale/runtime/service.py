@@ -27,6 +27,16 @@ class Woken(msgspec.Struct, frozen=True):
 Trigger = Woken | Job
 
 
+class Touch(msgspec.Struct, frozen=True):
+    """What a service does to resources of one API group in Kubernetes, in any namespace: a rule of its ClusterRole."""
+
+    group: str
+    """Empty for the core group."""
+    resources: tuple[str, ...]
+    """Plurals, and subresources (`pods/log`)."""
+    verbs: tuple[str, ...]
+
+
 class Card(msgspec.Struct, frozen=True):
     """Everything about a service that others need to know, as data."""
 
@@ -45,11 +55,17 @@ class Card(msgspec.Struct, frozen=True):
     asks: tuple[type[Job], ...] = ()
     ends: tuple[type[Milestone], ...] = ()
     """Its last word about a generation: once told, there is nothing left to do."""
+    tidies: bool = False
+    """It has something to take down when all is said: it looks on after its last word, and after anyone's refusal."""
     folds: bool = False
     """It always looks at the newest generation, and at objects that are gone too (the watcher's own cards)."""
     concurrency: int = 16
     """Triggers in hand at a time, per process."""
     buckets: tuple[str, ...] = ()
+    purges: bool = False
+    """It takes away what was told: the end of an object, and facts that nobody can decode. The watcher's own."""
+    touches: tuple[Touch, ...] = ()
+    """Whatever it may do in Kubernetes: its ServiceAccount is refused everything else (Secrets: `shale grant`)."""
 
     @property
     def minds(self) -> frozenset[str]:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from shale.contracts.resources import KINDS, Model, ModelVersion, Object
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Missing, Resources
+from shale.testkit.samples import version
 
 SOON = 60.0
 """Seconds that anything may take."""
@@ -48,6 +50,16 @@ async def gone(resources: Resources, obj: Object) -> None:
         return await resources.get(KINDS[obj.kind.lower()], obj.metadata.namespace, obj.metadata.name)
 
     await until(probe, lambda answer: isinstance(answer, Missing) or answer.metadata.uid != obj.metadata.uid)
+
+
+async def collector_saw(resources: Resources, namespace: str) -> None:
+    """Return when whoever collects knows every version that was made so far.
+
+    It hears of them in order: what belongs to nobody, made last, goes when all before it are known. A cluster's orphans
+    what it knows, and collects a dependent that it has not heard of yet.
+    """
+    nobody = {"apiVersion": "shale.dev/v1alpha1", "kind": "Model", "name": "nobody", "uid": str(uuid4())}
+    await gone(resources, await applied(resources, version(namespace, "of-nobody", ownerReferences=[nobody])))
 
 
 async def take(stream: AsyncGenerator[T], count: int) -> list[T]:

@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from shale.runtime.bus.connection import connected
+from shale.runtime.bus.connection import Bus, connected
 from shale.runtime.bus.provision import provision
 from shale.runtime.installed import services
 from shale.testkit.nats import NatsServer
@@ -83,10 +84,19 @@ class House:
         """Start one more process of a service; `command` runs in its place (a test's own wrapper of that service)."""
         number = sum(process.name.partition("#")[0] == name for process in self.processes) + 1
         process = Process(
-            f"{name}#{number}", command or service(name), self.environ, self.folder / f"{name}-{number}.log"
+            f"{name}#{number}", command or service(name), self.environ_of(name), self.folder / f"{name}-{number}.log"
         )
         self.processes.append(process)
         return process.start()
+
+    def environ_of(self, name: str) -> Mapping[str, str]:
+        """Return the environment of a service's processes."""
+        del name
+        return self.environ
+
+    def connected(self, name: str) -> AbstractAsyncContextManager[Bus]:
+        """Connect as a test, or as `shale init`."""
+        return connected(self.server.url, name, fatal=False)
 
     def running(self, name: str) -> list[Process]:
         """Return the processes of a service that run, in the order of their start."""
@@ -117,5 +127,5 @@ class House:
     async def provision(self) -> None:
         """Set its streams and consumers up, as `shale init` does."""
         cards = [card for cards in services().values() for card in cards]
-        async with connected(self.server.url, "init", fatal=False) as bus:
+        async with self.connected("init") as bus:
             await provision(bus, cards, ack_wait=self.ack_wait, most=MOST)

@@ -16,6 +16,11 @@ class Kubectl:
         self._program = program
         self._environ = {**os.environ, "KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(folder), "HOME": str(folder)}
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment in which a program that calls kubectl speaks to this cluster."""
+        return self._environ
+
     def run(self, *words: str, stdin: str = "", within: float = 120) -> subprocess.CompletedProcess[str]:
         """Run it to its end, whatever that is."""
         return subprocess.run(

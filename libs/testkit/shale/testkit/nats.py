@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any, Self
@@ -21,11 +22,20 @@ END_WITHIN = 30.0
 class NatsServer:
     """One server and its store. It is a context manager; everything that it starts it ends, by its process id.
 
-    `most` is how much JetStream may keep on disk, as its configuration spells it.
+    `most` is how much JetStream may keep on disk, as its configuration spells it. `accounts` is a page of it that says
+    who may log in (everyone, without it), `environ` what that page reads.
     """
 
-    def __init__(self, store: Path, *, port: int = 0, most: str = "4GB") -> None:
-        self.store, self._most = store, most
+    def __init__(
+        self,
+        store: Path,
+        *,
+        port: int = 0,
+        most: str = "4GB",
+        accounts: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.store, self._most, self._accounts, self._environ = store, most, accounts, environ or {}
         self.port = port or free_port()
         self._monitor = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -51,9 +61,11 @@ class NatsServer:
         """Start, and return when JetStream answers. Raises RuntimeError with the server's own words."""
         self.store.mkdir(parents=True, exist_ok=True)
         config = self.store / "nats.conf"
-        config.write_text(_config(self.port, self._monitor, self.store / "data", self._most))
+        accounts = "" if self._accounts is None else self._accounts.read_text()
+        config.write_text(_config(self.port, self._monitor, self.store / "data", self._most) + accounts)
+        environ = {**os.environ, **self._environ}
         with (self.store / "log").open("ab") as log:
-            self._process = subprocess.Popen([_binary(), "-c", str(config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen([_binary(), "-c", str(config)], env=environ, stdout=log, stderr=log)
         until = time.monotonic() + UP_WITHIN
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > until:

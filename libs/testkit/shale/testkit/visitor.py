@@ -16,7 +16,7 @@ from shale.contracts.subjects import word
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Missing
 from shale.runtime.bus.buckets import Bucket
-from shale.runtime.bus.connection import Bus, connected
+from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.levels import read
 from shale.runtime.told import Said
 from shale.testkit.house import House
@@ -170,7 +170,7 @@ class Visitor:
 @asynccontextmanager
 async def visiting(house: House) -> AsyncGenerator[Visitor]:
     """Yield a visitor that hears everything from now on."""
-    async with connected(house.server.url, "visitor", fatal=False) as bus:
+    async with house.connected("visitor") as bus:
         visitor = Visitor(house, bus)
         await bus.client.subscribe("shale.>", cb=visitor.hear)  # pyright: ignore[reportUnknownMemberType]
         await bus.client.flush()

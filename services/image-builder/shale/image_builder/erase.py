@@ -51,13 +51,16 @@ async def erase(claims: Claims, registry: Registry, erasure: Erasure) -> tuple[s
 
 
 def _untag(registry: Registry, repo: str, tag: str, ours: frozenset[str]) -> tuple[str, ...]:
-    """Let the tags that name what is ours name nothing; return those for which the registry has no way."""
+    """Let the tags that name what is ours name nothing; return those for which the registry has no way.
+
+    A tag that names nothing is untagged as well: it may be half taken away, by who was cut off.
+    """
     left: list[str] = []
     for one in tags_beside(tag):
         there = registry.resolve(repo, one)
-        if there is None or there.digest not in ours:
+        if there is not None and there.digest not in ours:
             continue
-        if isinstance(found := registry.untag(repo, one), Unsupported):
+        if isinstance(found := registry.untag(repo, one), Unsupported) and there is not None:
             left.append(f"{repo}:{one}@{there.digest}: {found.message}")
     return tuple(left)
 

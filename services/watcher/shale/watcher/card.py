@@ -20,15 +20,27 @@ from shale.contracts.facts import (
     StorageReady,
     Wanted,
 )
-from shale.contracts.streams import CLAIM
-from shale.runtime.service import Card
+from shale.contracts.resources import GROUP, KINDS
+from shale.contracts.streams import CLAIM, OBJECTS
+from shale.runtime.service import Card, Touch
+
+_PLURALS = tuple(kind.plural for kind in KINDS.values())
+_KINDS = (
+    Touch(GROUP, _PLURALS, ("get", "list", "watch", "create", "update", "patch", "delete")),
+    Touch(GROUP, tuple(f"{plural}/status" for plural in _PLURALS), ("get", "update", "patch")),
+    # Who makes an owner that blocks its dependents' deletion is asked for this right on the owner.
+    Touch(GROUP, tuple(f"{plural}/finalizers" for plural in _PLURALS), ("update",)),
+    Touch("", ("namespaces",), ("get", "list", "watch")),
+    Touch("events.k8s.io", ("events",), ("create", "patch")),
+)
 
 ANNOUNCE = Card(
     name="announce",
     does="tells what users declare, and what is gone",
     kinds=("model", "modelversion"),
     says=(Declared, Gone),
-    buckets=(CLAIM.name,),
+    buckets=(CLAIM.name, OBJECTS.name),
+    touches=_KINDS,
 )
 SCRIBE = Card(
     name="scribe",
@@ -40,6 +52,7 @@ SCRIBE = Card(
     ),
     reads=(Progressed,),
     folds=True,
+    purges=True,
 )
 FORGET = Card(
     name="forget",
@@ -47,11 +60,13 @@ FORGET = Card(
     kinds=("model", "modelversion"),
     hears=(Declared, Gone, Released),  # Declared: one that was told late, after the end, is purged too
     folds=True,
+    purges=True,
 )
 MAKER = Card(
     name="maker",
     does="makes the Model that a first version asks for, and gives it its versions",
     kinds=("modelversion",),
     hears=(Wanted,),
+    purges=True,
 )
 CARDS = (ANNOUNCE, SCRIBE, FORGET, MAKER)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from nats.js import errors as js_errors
 from nats.js.api import PubAck
 
 from shale.contracts.errors import Transient
+from shale.runtime.settings import Login
 
 TIMEOUT = 5.0
 FENCE = "Nats-Expected-Last-Subject-Sequence"
@@ -28,6 +29,8 @@ WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077
 NO_MESSAGE = 10037
 """The API's "no message found"; its code 404 says as much of a stream that is not there."""
+
+NOBODY = Login()
 
 log = logging.getLogger("shale.bus")
 
@@ -91,20 +94,21 @@ class Bus:
 
 
 @asynccontextmanager
-async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerator[Bus]:
+async def connected(url: str, name: str, *, fatal: bool = True, login: Login = NOBODY) -> AsyncGenerator[Bus]:
     """Connect for ever.
 
     Reconnects without end, notices a half-open peer within 15 s, ends the process when closed for good.
 
-    Raises Transient when the server is not there within TIMEOUT.
+    Raises Transient when the server is not there within TIMEOUT, or does not know this user; SettingsError.
     """
     said: deque[str] = deque(maxlen=16)
 
     async def on_error(error: Exception) -> None:
         what = str(error) or type(error).__name__
-        if up.is_set() and what not in said:  # four times a second while the server is away; before, we raise it
+        if what not in said:  # four times a second while the server is away
             said.append(what)
-            log.warning("nats", extra={"error": what})
+            if up.is_set():  # before, we raise it
+                log.warning("nats", extra={"error": what})
 
     async def on_reconnected() -> None:
         said.clear()
@@ -116,9 +120,25 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
             raise SystemExit(1)
 
     up, closing = asyncio.Event(), asyncio.Event()
+    hears = {"error_cb": on_error, "reconnected_cb": on_reconnected, "closed_cb": on_closed}
+    client = await _dialled(url, name, login, said, hears)
+    said.clear()
+    up.set()
+    try:
+        yield Bus(client)
+    finally:
+        closing.set()
+        await _close(client)
+
+
+async def _dialled(
+    url: str, name: str, login: Login, said: Iterable[str], hears: Mapping[str, Callable[..., Awaitable[None]]]
+) -> Client:
+    """Return a client that is connected; `said` is what the server complained of until then."""
+    who = {"user": login.nats_user, "password": login.password()} if login.nats_user else {}
     try:
         async with asyncio.timeout(TIMEOUT):  # nats-py tries for ever, at the start too
-            client = await nats.connect(  # pyright: ignore[reportUnknownMemberType]
+            return await nats.connect(  # pyright: ignore[reportUnknownMemberType]
                 url,
                 name=name,
                 inbox_prefix=f"_INBOX.{name.replace('.', '_')}".encode(),
@@ -128,24 +148,22 @@ async def connected(url: str, name: str, *, fatal: bool = True) -> AsyncGenerato
                 connect_timeout=int(TIMEOUT),
                 ping_interval=5,
                 max_outstanding_pings=2,
-                error_cb=on_error,
-                reconnected_cb=on_reconnected,
-                closed_cb=on_closed,
+                **hears,
+                **who,
             )
     except ValueError as error:  # its text may repeat a part of the URL
         what = "no URL of a server; write nats://HOST:PORT in SHALE_NATS_URL"
         raise Transient(f"NATS at {_place(url)} does not answer: that is {what}") from error
     except (OSError, TimeoutError, nats.errors.Error) as error:
-        why = str(error) or type(error).__name__
+        why = str(error) or next(filter(_is_word, said), type(error).__name__)
         raise Transient(
             f"NATS at {_place(url)} does not answer ({why}): start it with `shale up`, or set SHALE_NATS_URL"
         ) from error
-    up.set()
-    try:
-        yield Bus(client)
-    finally:
-        closing.set()
-        await _close(client)
+
+
+def _is_word(what: str) -> bool:
+    """Whether a server said this: that it knows no such user is why nobody ever came in."""
+    return "authorization" in what.lower()
 
 
 def _is_refusal(error: js_errors.APIError) -> bool:

@@ -8,6 +8,7 @@ from shale.contracts.streams import FACTS, JOBS
 from shale.runtime.bus.connection import FENCE, Bus
 from shale.runtime.bus.levels import read
 from shale.runtime.plane import Plane
+from shale.runtime.service import Card
 
 
 async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
@@ -27,14 +28,15 @@ async def bury(bus: Bus, message: Msg, service: str, why: str) -> None:
     await bus.publish(f"shale.dead.{meta.stream}.{meta.sequence.stream}", message.data[:MAX_BYTES], headers)
 
 
-async def bury_undecodable(bus: Bus, plane: Plane, message: Msg, service: str, why: str) -> None:
+async def bury_undecodable(bus: Bus, plane: Plane, message: Msg, card: Card, why: str) -> None:
     """Bury what cannot be decoded. Raises Transient.
 
-    A fact is deleted by its sequence, else its fence would refuse the true one for ever; a job is told as refused, else
-    who asked for it would wait for ever.
+    A fact is deleted by its sequence, else its fence would refuse the true one for ever: by the one who purges, others
+    may not. A job is told as refused, else who asked for it would wait for ever.
     """
+    service = card.name
     await bury(bus, message, service, f"cannot be decoded: {why}")
-    if message.metadata.stream == FACTS.name:
+    if message.metadata.stream == FACTS.name and card.purges:
         await bus.api(f"STREAM.MSG.DELETE.{FACTS.name}", {"seq": message.metadata.sequence.stream})
     if message.metadata.stream == JOBS.name:
         await _refuse(bus, plane, message.subject, service, why)

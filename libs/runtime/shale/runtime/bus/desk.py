@@ -88,7 +88,7 @@ class Desk:
 
     async def _bury(self, message: Msg, why: str) -> None:
         try:
-            await bury_undecodable(self.bus, self.plane, message, self.service.card.name, why)
+            await bury_undecodable(self.bus, self.plane, message, self.service.card, why)
         except Transient as error:
             log.warning("not buried; it comes again", extra={"subject": message.subject, "error": str(error)})
         except Exception:  # a stranger's message must not end the process, at every start again

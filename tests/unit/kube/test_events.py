@@ -1,0 +1,79 @@
+"""What a status that is written tells a person who describes the object."""
+
+import msgspec
+import pytest
+
+from shale.contracts.resources import ModelStatus, ModelVersionStatus
+from shale.contracts.resources.meta import Condition, Metadata
+from shale.kube import events
+from shale.testkit.samples import built
+
+NOW = "2026-01-01T00:00:00.000000Z"
+META = Metadata(name="mv-1", namespace="team-a", uid="u-1", generation=1)
+
+
+def status(phase, reason="", message="", *, stalled=False, generation=1):
+    ready = Condition("Ready", "False", reason or phase, message)
+    more = (Condition("Stalled", "True", reason, message),) if stalled else ()
+    return ModelVersionStatus(phase=phase, observed_generation=generation, conditions=(ready, *more))
+
+
+def version(before=None):
+    """A model stands for any object: events look at metadata and status only."""
+    model = built("team-a", "mv-1")
+    return msgspec.structs.replace(model, metadata=META, status=before or ModelStatus())
+
+
+def test_a_new_phase_is_told_with_its_reason_and_message():
+    event = events.of(version(), status("Packing", message="0 of 3 layers packed"), NOW, "here/1")
+    assert event is not None
+    assert (event["action"], event["reason"], event["type"]) == ("Packing", "Packing", "Normal")
+    assert event["note"] == "0 of 3 layers packed"
+    assert event["regarding"]["uid"] == "u-1"
+    assert event["metadata"]["namespace"] == "team-a"
+    assert event["eventTime"] == NOW
+
+
+def test_progress_alone_is_no_event():
+    before = version(status("Packing", message="1 of 3"))
+    assert events.of(before, status("Packing", message="2 of 3"), NOW, "here/1") is None
+
+
+def test_a_status_without_ready_is_no_event():
+    assert events.of(version(), ModelVersionStatus(phase="Packing"), NOW, "here/1") is None
+
+
+def test_what_stalls_warns():
+    event = events.of(version(), status("Pending", "SourceNotFound", "no folder", stalled=True), NOW, "here/1")
+    assert event is not None
+    assert event["type"] == "Warning"
+
+
+def test_the_same_said_again_has_the_same_name_and_anything_else_another():
+    told = [
+        events.of(version(), status(phase, reason, generation=generation), NOW, instance)
+        for phase, reason, generation, instance in [
+            ("Packing", "Packing", 1, "here/1"),
+            ("Packing", "Packing", 1, "there/2"),
+            ("Packing", "Retrying", 1, "here/1"),
+            ("Ready", "ImageBuilt", 1, "here/1"),
+            ("Packing", "Packing", 2, "here/1"),
+        ]
+    ]
+    names = [event["metadata"]["name"] for event in told if event]
+    assert names[0] == names[1]
+    assert len(set(names)) == 4
+
+
+@pytest.mark.parametrize("message", ["x" * 5000, "é" * 5000, ""])
+def test_a_note_is_never_empty_and_at_most_what_the_server_takes(message):
+    event = events.of(version(), status("Packing", message=message), NOW, "here/1")
+    assert event is not None
+    assert 0 < len(event["note"].encode()) <= events.NOTE
+
+
+def test_a_long_name_leaves_room_for_what_makes_it_the_events_own():
+    long = msgspec.structs.replace(version(), metadata=msgspec.structs.replace(META, name="x" * 253))
+    event = events.of(long, status("Packing"), NOW, "here/1")
+    assert event is not None
+    assert len(event["metadata"]["name"]) <= 253
