@@ -196,7 +196,7 @@ def demo(arguments: list[str]) -> int:
     os.execv(program("shale"), ["shale", "demo", *arguments])
 
 
-SIDE_BY_SIDE = f"-n {(os.cpu_count() or 1) + 1} --dist loadgroup"
+SIDE_BY_SIDE = f"-n {(os.cpu_count() or 1) + 1} --dist loadfile"
 """One process more than cores: much of what is tested waits. A file's tests stay together, they share its servers."""
 FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 MOST_SHAKY = 3

@@ -39,11 +39,4 @@ def spoken() -> Iterator[None]:
     logging.getLogger("shale").setLevel(logging.NOTSET)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file in one process (`--dist loadgroup`): they share the servers that they started."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
-
-
 pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries", "shale.testkit.kube"]

@@ -194,7 +194,7 @@ async def test_a_health_port_that_is_taken_is_one_line(nats_server: NatsServer, 
     assert await ended(process) == 1
     [complaint] = process.log.read_text().splitlines()
     assert complaint.startswith(f"127.0.0.1 port {nats_server.port} is not to be had for health (")
-    assert complaint.endswith("): set SHALE_HEALTH_PORT")
+    assert complaint.endswith("): set SHALE_HEALTH_HOST, SHALE_HEALTH_PORT")
 
 
 async def test_a_service_that_is_not_installed_is_told_which_are(start: Start):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,17 @@ import msgspec
 import pytest
 import yaml
 
+from shale.blueprint.rbac import NAMESPACE
 from shale.contracts.resources import GROUP, KINDS
 from shale.runtime.installed import services
+from shale.runtime.service import Touch
 from shale.testkit.apiserver import ApiServer
 from shale.testkit.kube import Cluster
 from shale.testkit.kubectl import Kubectl
+from shale.testkit.soon import soon_asked
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES = services()
-SYSTEM = "shale-system"
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 RESOURCES = (
     *((GROUP, f"{kind.plural}{sub}") for kind in KINDS.values() for sub in ("", "/status", "/finalizers", "/scale")),
@@ -65,22 +69,19 @@ def kube(cluster: Cluster, kubectl) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def people(cluster: Cluster, kube: Kubectl, tmp_path_factory) -> dict[str, ApiServer]:
+def people(cluster: Cluster, kube: Kubectl, login_as) -> dict[str, ApiServer]:
     """Every service as a client of the API server with its own ServiceAccount's token."""
     assert kube, "it made the accounts"
-    folder = tmp_path_factory.mktemp("people")
-    return {name: _as(name, cluster, folder) for name in SERVICES}
+    found = {name: ApiServer(login_as(cluster.kubeconfig, name)) for name in SERVICES}
+    for name, person in found.items():
+        for touch in (touch for card in SERVICES[name] for touch in card.touches):
+            asyncio.run(soon_asked(partial(_granted, person, touch)))
+    return found
 
 
-def _as(name: str, cluster: Cluster, folder: Path) -> ApiServer:
-    path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{name}/token"
-    wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    code, answer = cluster.server.call("POST", path, wanted)
-    assert code == 201, answer
-    config = yaml.safe_load(cluster.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": answer["status"]["token"]}
-    (folder / name).write_text(yaml.safe_dump(config))
-    return ApiServer(folder / name)
+async def _granted(person: ApiServer, touch: Touch) -> bool:
+    """Whether the authorizer has heard of a right: it follows what was applied."""
+    return await asyncio.to_thread(allowed, person, touch.verbs[0], touch.group, touch.resources[0])
 
 
 def allowed(person: ApiServer, verb: str, group: str, resource: str, **where: str) -> bool:
@@ -114,8 +115,8 @@ def test_a_service_may_do_what_its_card_says_and_is_refused_everything_else(peop
 def test_no_service_reads_a_secret_or_a_pods_inside_by_itself(people, name: str):
     person: ApiServer = people[name]
     for path in (
-        f"/api/v1/namespaces/{SYSTEM}/secrets",
-        f"/api/v1/namespaces/{SYSTEM}/secrets/shale-nats-operator",
+        f"/api/v1/namespaces/{NAMESPACE}/secrets",
+        f"/api/v1/namespaces/{NAMESPACE}/secrets/shale-nats-operator",
         "/api/v1/secrets",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles",
         "/api/v1/namespaces/kube-system/configmaps",
@@ -213,10 +214,10 @@ def test_the_sample_of_tilt_is_taken(kube: Kubectl):
 @pytest.fixture
 def no_secrets(kube: Kubectl) -> Iterator[None]:
     """Keep off a cluster where Shale is deployed: its Secrets are not ours to delete."""
-    if "secret/shale-" in kube.do("get", "secrets", "--namespace", SYSTEM, "--output", "name"):
-        pytest.skip(f"{SYSTEM} of this cluster has Shale's Secrets already: they were left alone")
+    if "secret/shale-" in kube.do("get", "secrets", "--namespace", NAMESPACE, "--output", "name"):
+        pytest.skip(f"{NAMESPACE} of this cluster has Shale's Secrets already: they were left alone")
     yield
-    kube.do("delete", "secrets", "--namespace", SYSTEM, "--selector", "app.kubernetes.io/part-of=shale")
+    kube.do("delete", "secrets", "--namespace", NAMESPACE, "--selector", "app.kubernetes.io/part-of=shale")
 
 
 @pytest.mark.usefixtures("no_secrets")
@@ -235,7 +236,7 @@ def test_secrets_are_drawn_once_and_shown_nowhere(cluster: Cluster, kube: Kubect
         return ran.stdout
 
     def held() -> dict[str, Tree]:
-        listed = cluster.server.call("GET", f"/api/v1/namespaces/{SYSTEM}/secrets")[1]["items"]
+        listed = cluster.server.call("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets")[1]["items"]
         return {one["metadata"]["name"]: one["data"] for one in listed if one["metadata"]["name"].startswith("shale-")}
 
     said, first = make(), held()
@@ -248,7 +249,7 @@ def test_secrets_are_drawn_once_and_shown_nowhere(cluster: Cluster, kube: Kubect
     values = [value for data in first.values() for value in data.values()]
     assert len(set(values)) == len(values)
     assert [value for value in values if value in said] == []
-    kube.do("delete", "secret", "--namespace", SYSTEM, "shale-nats-init")
+    kube.do("delete", "secret", "--namespace", NAMESPACE, "shale-nats-init")
     assert make().split() == ["secret/shale-nats-init", "created"]
     second = held()
     assert second.pop("shale-nats-init") != first.pop("shale-nats-init")

@@ -1,15 +1,24 @@
 """The door to sources: every adapter keeps these promises."""
 
 import os
+import threading
 from itertools import count
 
+import msgspec
 import pytest
 
 from shale.oci.small import LARGE
 from shale.oci.tarball import Content
 from shale.sources import roots
+from shale.sources.reader import volume as mounted
+from shale.sources.reader import wire
+from shale.sources.reader.server import ReaderServer
+from shale.sources.reader.source import Readers
+from shale.sources.reader.wire import Address
 from shale.sources.schemes import open_source
 from shale.sources.source import BLOCK, Scan, SourceChangedError, Unscannable
+
+KEY = bytes(32)
 
 
 class Folder:
@@ -36,19 +45,42 @@ class Folder:
         self._top.rmdir()
 
 
-@pytest.fixture(params=["file"])
+class Volume(Folder):
+    """The same world behind a reader."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        place = Address("127.0.0.1", 0, "claim-1", 1)
+        volume = mounted.Volume("", path, "resnet", place.path, wire.proof(wire.token(KEY, "claim-1", 1)))
+        self.server = ReaderServer("127.0.0.1", 0, volume)
+        self.uri = msgspec.structs.replace(place, port=self.server.server_address[1]).uri
+        self.server.volume = msgspec.structs.replace(volume, uri=self.uri)
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(params=["file", "reader"])
 def world(request, tmp_path):
     """One empty place per adapter; hubs join here."""
     match request.param:
         case "file":
-            return Folder(tmp_path)
+            yield Folder(tmp_path)
+        case "reader":
+            volume = Volume(tmp_path)
+            yield volume
+            volume.close()
         case unknown:
             raise AssertionError(unknown)
 
 
 @pytest.fixture
 def source(world):
-    return open_source(world.uri, world.roots)
+    return open_source(world.uri, world.roots, Readers(KEY))
 
 
 def listed(source, path, include="", exclude=""):

@@ -77,6 +77,7 @@ async def test_a_uid_or_an_old_resource_version_is_a_precondition(client, namesp
     assert isinstance(await client.apply(config(namespace, uid=stranger)), Conflict)
     assert isinstance(await client.apply(config(namespace, "absent", uid=stranger)), Conflict)
     assert isinstance(await client.delete(MAP, namespace, "c", uid=stranger), Conflict)
+    assert isinstance(await client.delete(MAP, namespace, "c", resource_version=old), Conflict)
     assert (await client.get(MAP, namespace, "c"))["data"] == {"a": "2"}
 
 
@@ -104,6 +105,13 @@ async def test_a_list_holds_what_a_selector_picks_and_its_items_say_their_kind(c
     assert [item["metadata"]["name"] for item in found.items] == ["one"]
     assert found.items[0]["kind"] == "ConfigMap"
     assert {item["metadata"]["name"] for item in (await client.list(MAP, namespace)).items} >= {"one", "two"}
+
+
+async def test_a_list_holds_what_a_field_selector_picks(client, namespace):
+    for name in ("one", "two"):
+        await client.apply(config(namespace, name))
+    found = await client.list(MAP, namespace, fields="metadata.name=two")
+    assert [item["metadata"]["name"] for item in found.items] == ["two"]
 
 
 async def test_a_watch_tells_what_becomes_of_what_a_selector_picks(client, namespace):

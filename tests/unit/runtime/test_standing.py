@@ -24,6 +24,7 @@ BUILDER = Card(
     name="builder", does="", kinds=("modelversion",), hears=(Declared, Gone), takes=(PackLayer,), ends=(ImageBuilt,)
 )
 FOLDER = Card(name="folder", does="", kinds=("modelversion",), hears=(Declared, Gone), folds=True)
+TIDIER = Card(name="tidier", does="", kinds=("modelversion",), hears=(Declared,), ends=(StorageReady,), tidies=True)
 WOKEN = Woken(ABOUT)
 LAYER = Layer("0-abc~1", "w", 1)
 JOB = PackLayer(ABOUT, LAYER.part, "file:///w", "repo", LAYER)
@@ -50,6 +51,14 @@ def told(*facts, about=ABOUT) -> Told:
         pytest.param(BUILDER, WOKEN, (WISH, NEWER), Standing.SUPERSEDED, id="a wish is superseded by a newer one"),
         pytest.param(BUILDER, JOB, (WISH, NEWER), Standing.SUPERSEDED, id="a job of an older wish is superseded"),
         pytest.param(BUILDER, WOKEN, (WISH, BUILT), Standing.ALREADY_TOLD, id="the card's last word was told already"),
+        pytest.param(
+            TIDIER,
+            WOKEN,
+            (WISH, StorageReady(ABOUT, "file:///w"), Refused(ABOUT, "builder", "R", "m")),
+            Standing.OPEN,
+            id="who tidies looks on after its last word and after any refusal",
+        ),
+        pytest.param(TIDIER, WOKEN, (WISH, NEWER), Standing.SUPERSEDED, id="but not for an older wish"),
         pytest.param(
             BUILDER,
             WOKEN,

@@ -7,7 +7,8 @@ from shale.contracts.facts import StorageReady
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.runtime.decision import Done, Wait
 from shale.runtime.service import Woken
-from shale.storage_provisioner.decide import A_DAY, LOOK_AGAIN, Problem, Seen, decide
+from shale.storage_provisioner.decide import A_DAY, LOOK_AGAIN, Seen, decide
+from shale.storage_provisioner.problem import Problem
 
 NOW = 1_800_000_000.0
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)

@@ -2,13 +2,13 @@ import msgspec
 import pytest
 
 from shale.contracts.about import About
-from shale.contracts.facts import Declared
+from shale.contracts.facts import Declared, Refused, StorageReady
 from shale.contracts.resources import ModelSpec, ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import AwsEfs, LocalStorage, Nfs, Pvc, SourceStorage, Storage
 from shale.runtime.told import Said, Told
 from shale.sources import roots
-from shale.storage_provisioner.decide import Problem
 from shale.storage_provisioner.observe import observe, place_of
+from shale.storage_provisioner.problem import Problem
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_a_problem_that_names_it(folder, path):
 def test_what_needs_a_cluster_is_named_as_its_user_wrote_it(folder, storage, field):
     problem = place_of(storage, folder)
     assert isinstance(problem, Problem)
-    message = f"{field} needs a cluster: this installation reads localStorage"
+    message = f"{field} needs a cluster with readers (SHALE_READER_IMAGE): this installation reads localStorage"
     assert problem == Problem("StorageNotServed", message, passes=False)
 
 
@@ -70,6 +70,13 @@ async def test_the_storage_and_its_place_are_seen(folder):
 
 async def test_nothing_is_looked_at_when_the_end_is_known(folder):
     seen = await observe(wish(local("/models/nowhere"), ModelVersionStatus(phase="Ready")), folder)
+    assert (seen.settled, seen.place) == (True, "")
+
+
+@pytest.mark.parametrize("fact", [StorageReady(ABOUT, "file:///models"), Refused(ABOUT, "image-builder", "R", "m")])
+async def test_nothing_is_looked_at_when_all_is_said(folder, fact):
+    told = wish(local("/models/nowhere"))
+    seen = await observe(msgspec.structs.replace(told, said=(*told.said, Said(fact))), folder)
     assert (seen.settled, seen.place) == (True, "")
 
 

@@ -15,17 +15,9 @@ from shale.kube.connection import APPLY, Connection
 from shale.kube.discovery import Discovery
 from shale.kube.gvk import Gvk, gvk_of
 from shale.kube.resources import Cascade, Conflict, Expired, Invalid, Missing, Removed
-
-Tree = dict[str, Any]
+from shale.kube.trees import Tree, Trees
 
 _TREES = msgspec.json.Decoder(Tree)
-
-
-class Trees(msgspec.Struct, frozen=True):
-    """All objects of a kind as of `resource_version`: a watch from there on misses nothing."""
-
-    items: tuple[Tree, ...]
-    resource_version: str
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -57,10 +49,10 @@ class Client:
         said = answers.read(await self._connection.ask("GET", await self._discovery.path(gvk, namespace, name)), what)
         return said if isinstance(said, Missing) else _TREES.decode(said)
 
-    async def list(self, gvk: Gvk, namespace: str = "", labels: str = "") -> Trees:
-        """Return all objects of a kind in one namespace or in all, those that a label selector (`a=b,c`) picks."""
+    async def list(self, gvk: Gvk, namespace: str = "", labels: str = "", fields: str = "") -> Trees:
+        """Return all objects of a kind in one namespace or in all, those that the selectors (`a=b,c`) pick."""
         path = await self._discovery.path(gvk, namespace)
-        found = await watching.items(self._connection, path, _selected(labels))
+        found = await watching.items(self._connection, path, _selected(labels, fields))
         head = {"apiVersion": gvk.api_version, "kind": gvk.kind}  # a list's items do not say it
         return Trees(tuple({**head, **_TREES.decode(item)} for item in found.items), found.resource_version)
 
@@ -101,24 +93,25 @@ class Client:
         what = _named(gvk, namespace, meta.get("name", meta.get("generateName", "")))
         return _done(await self._connection.ask("POST", path, query, tree), what)
 
-    async def delete(
+    async def delete(  # noqa: PLR0913 (each says which object is meant, or how)
         self,
         gvk: Gvk,
         namespace: str,
         name: str,
         *,
         uid: str | None = None,
+        resource_version: str = "",
         cascade: Cascade = "background",
     ) -> Tree | Removed | Missing | Conflict:
         """Delete an object: it is `Removed`, or comes back as it stands while something holds it.
 
-        With a uid only that very object is meant, and no namesake.
+        With a uid only that very object is meant, and no namesake; with a resourceVersion, only as it was read.
         """
         what = _named(gvk, namespace, name)
         if not names.is_segment(name):
             return Missing(f"{what} is not there")
         path = await self._discovery.path(gvk, namespace, name)
-        answer = await self._connection.ask("DELETE", path, body=deletes.options(uid, cascade))
+        answer = await self._connection.ask("DELETE", path, body=deletes.options(uid, cascade, resource_version))
         match answers.written(answer, what):
             case Invalid(message):
                 raise ValueError(f"{what} cannot be deleted: {message}")
@@ -138,5 +131,5 @@ def _named(gvk: Gvk, namespace: str, name: str) -> str:
     return f"{gvk.kind} {namespace}/{name}" if namespace else f"{gvk.kind} {name}"
 
 
-def _selected(labels: str) -> dict[str, str]:
-    return {"labelSelector": labels} if labels else {}
+def _selected(labels: str, fields: str = "") -> dict[str, str]:
+    return {**({"labelSelector": labels} if labels else {}), **({"fieldSelector": fields} if fields else {})}

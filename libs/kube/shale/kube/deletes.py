@@ -18,10 +18,12 @@ class _Answer(msgspec.Struct, frozen=True):
     details: _Ended | None = None
 
 
-def options(uid: str | None, cascade: Cascade) -> dict[str, Any]:
-    """Return the DeleteOptions; with a uid only the object of that uid is meant."""
+def options(uid: str | None, cascade: Cascade, resource_version: str = "") -> dict[str, Any]:
+    """Return the DeleteOptions; with a uid or a resourceVersion only the very object that was read is meant."""
     tree = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": _POLICY[cascade]}
-    return {**tree, "preconditions": {"uid": uid}} if uid is not None else tree
+    same = {"uid": uid, "resourceVersion": resource_version}
+    preconditions = {name: value for name, value in same.items() if value}
+    return {**tree, "preconditions": preconditions} if preconditions else tree
 
 
 def removed(body: bytes) -> str | None:

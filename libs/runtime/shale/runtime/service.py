@@ -55,6 +55,8 @@ class Card(msgspec.Struct, frozen=True):
     asks: tuple[type[Job], ...] = ()
     ends: tuple[type[Milestone], ...] = ()
     """Its last word about a generation: once told, there is nothing left to do."""
+    tidies: bool = False
+    """It has something to take down when all is said: it looks on after its last word, and after anyone's refusal."""
     folds: bool = False
     """It always looks at the newest generation, and at objects that are gone too (the watcher's own cards)."""
     concurrency: int = 16

@@ -34,6 +34,8 @@ def standing(card: Card, trigger: Trigger, told: Told) -> Standing:
     newest = told.declared.about.generation if told.declared else None
     if newest != trigger.about.generation:
         return Standing.BEHIND if newest is not None and newest < trigger.about.generation else Standing.SUPERSEDED
+    if card.tidies:
+        return Standing.OPEN
     return Standing.ALREADY_TOLD if told.one(Refused) or _ended(card, trigger, told) else Standing.OPEN
 
 

@@ -11,7 +11,7 @@ from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
 from shale.sources import beneath, globs
 from shale.sources.listing import Listing, RefusedError, version
-from shale.sources.roots import Roots
+from shale.sources.roots import Root, Roots
 from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable, unheard
 
 SCHEME = "file://"
@@ -132,7 +132,11 @@ def open_folder(uri: str, roots: Roots) -> FileSystem | Unscannable:
             "OutsideRoots",
             f"{uri} lies below no configured root ({known}): move the model there, or configure its folder",
         )
-    root, path = placed
+    return open_below(uri, *placed)
+
+
+def open_below(uri: str, root: Root, path: str) -> FileSystem | Unscannable:
+    """Find the folder `path` below a root, through links that stay in it; `uri` is how messages name it."""
     real, top = os.path.realpath(root.folder / path), str(root.folder)
     if real != top and not real.startswith(top.rstrip("/") + "/"):
         return Unscannable("UnsafeLink", f"{uri} leads out of {root.prefix} by a link: put the folder itself there")

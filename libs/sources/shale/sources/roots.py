@@ -28,14 +28,18 @@ class Roots(msgspec.Struct, frozen=True):
         return (root, path[len(root.prefix) :].lstrip("/")) if root else None
 
 
-def parse(text: str) -> Roots:
-    """Read `/models=/home/me/models,/data` (a prefix alone is its own folder); ValueError names what is wrong."""
-    return Roots(tuple(_root(piece.strip()) for piece in text.split(",") if piece.strip()))
+def parse(text: str, *, here: bool = True) -> Roots:
+    """Read `/models=/home/me/models,/data` (a prefix alone is its own folder); ValueError names what is wrong.
+
+    `here`: folders of this machine, their links followed; else of machines that follow their own.
+    """
+    return Roots(tuple(_root(piece.strip(), here=here) for piece in text.split(",") if piece.strip()))
 
 
-def _root(text: str) -> Root:
+def _root(text: str, *, here: bool) -> Root:
     prefix, _, folder = text.partition("=")
     for path in (prefix, folder or prefix):
         if not path.startswith("/"):
             raise ValueError(f"the root {text!r} is not of the form /prefix=/folder: {path!r} is no absolute path")
-    return Root(os.path.normpath(prefix), Path(os.path.realpath(folder or prefix)))
+    real = os.path.realpath(folder or prefix) if here else os.path.normpath(folder or prefix)
+    return Root(os.path.normpath(prefix), Path(real))

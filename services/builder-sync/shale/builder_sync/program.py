@@ -1,5 +1,7 @@
 """builder-sync as a process: its settings and its doors."""
 
+from pathlib import Path
+
 import msgspec
 
 from shale.builder_sync.service import BuilderSync
@@ -7,17 +9,27 @@ from shale.registries.opening import open_registries
 from shale.registries.settings import RegistrySettings
 from shale.runtime.process import Doors, Program
 from shale.runtime.settings import read
+from shale.sources.reader import keys
+from shale.sources.reader.source import Readers
 from shale.sources.roots import parse
 
 
 class BuilderSyncSettings(msgspec.Struct, frozen=True):
-    """`roots` (SHALE_ROOTS): what may be read, `/models=/home/me/models`."""
+    """`roots` (SHALE_ROOTS): what may be read, `/models=/home/me/models`.
+
+    `reader_key_file`: the pool's key, by which readers know their askers; `reader_proxy` (host:port): who leads to
+    readers by CONNECT, from outside of a cluster's network.
+    """
 
     roots: str = ""
+    reader_key_file: str = ""
+    reader_proxy: str = ""
 
 
 def build(doors: Doors) -> Program:
     """Return the program. Raises ValueError when a root or a grant is not of its form."""
     settings = read(BuilderSyncSettings, doors.environ)
     registries = open_registries(read(RegistrySettings, doors.environ), doors.environ)
-    return Program((BuilderSync(parse(settings.roots), registries),))
+    key = keys.read(Path(settings.reader_key_file), "SHALE_READER_KEY_FILE") if settings.reader_key_file else b""
+    readers = Readers(key, settings.reader_proxy)
+    return Program((BuilderSync(parse(settings.roots), registries, readers),))

@@ -21,6 +21,7 @@ from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
+from shale.sources.reader.source import Readers
 from shale.sources.roots import Roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Source, Unscannable
@@ -33,8 +34,8 @@ class BuilderSync:
 
     card = CARD
 
-    def __init__(self, roots: Roots, registries: Opener) -> None:
-        self.roots, self.registries = roots, registries
+    def __init__(self, roots: Roots, registries: Opener, readers: Readers | None = None) -> None:
+        self.roots, self.registries, self.readers = roots, registries, readers
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return that nothing came of the job yet: had something, the loop would not have asked."""
@@ -52,7 +53,7 @@ class BuilderSync:
         return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat))
 
     def _do(self, job: Job, beat: Beat) -> Result:
-        source = open_source(job.uri, self.roots)
+        source = open_source(job.uri, self.roots, self.readers)
         match source, job:
             case Unscannable(reason, message), _:
                 return Stall(reason, message)

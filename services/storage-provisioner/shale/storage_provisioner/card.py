@@ -1,6 +1,6 @@
 """What the rest of the house knows of storage-provisioner."""
 
-from shale.contracts.facts import Declared, Progressed, Refused, StorageReady
+from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, Progressed, Refused, Released, StorageReady
 from shale.runtime.service import Card, Touch
 
 _KEPT = ("persistentvolumes", "persistentvolumeclaims", "pods", "services")
@@ -9,11 +9,12 @@ _KEEPS = ("get", "list", "create", "patch", "delete")
 
 CARD = Card(
     name="storage-provisioner",
-    does="finds or makes a place where packers can read the weights",
+    does="finds or makes a place where packers can read the weights, and takes it down when nobody reads any more",
     kinds=("modelversion",),
-    hears=(Declared,),
-    says=(StorageReady, Refused, Progressed),
+    hears=(Declared, ImageBuilt, Refused, Gone),
+    says=(Held, StorageReady, Released, Refused, Progressed),
     ends=(StorageReady,),
     touches=(Touch("", _KEPT, _KEEPS), Touch("", ("events",), ("get", "list"))),
+    tidies=True,
 )
 CARDS = (CARD,)

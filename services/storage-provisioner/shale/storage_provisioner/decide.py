@@ -7,19 +7,11 @@ from shale.contracts.facts import StorageReady
 from shale.contracts.resources.modelversion import Storage
 from shale.runtime.decision import Decision, Done, Wait
 from shale.runtime.service import Trigger
+from shale.storage_provisioner.problem import Problem
 
 A_DAY = 86_400.0
 LOOK_AGAIN = 5.0
 """Seconds: a folder that appears sends no fact."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Why the weights cannot be read just now; the message names the cure."""
-
-    reason: str
-    message: str
-    passes: bool = True
-    """It may be mended without a word to us, so it is looked at again and again."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -29,7 +21,7 @@ class Seen(msgspec.Struct, frozen=True):
     storage: Storage
     now: float
     settled: bool
-    """This generation had its end before; its own status knows it."""
+    """This generation has its place, or had its end."""
     place: str | Problem
     """The URI for packers."""
 

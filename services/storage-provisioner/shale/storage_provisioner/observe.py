@@ -5,13 +5,15 @@ from urllib.parse import quote
 
 import msgspec
 
+from shale.contracts.facts import ImageBuilt, Refused, StorageReady
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import LocalStorage, Storage
 from shale.runtime.told import Told
 from shale.sources.roots import Roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Unscannable
-from shale.storage_provisioner.decide import Problem, Seen
+from shale.storage_provisioner.decide import Seen
+from shale.storage_provisioner.problem import Problem
 
 
 async def observe(told: Told, roots: Roots) -> Seen:
@@ -20,7 +22,8 @@ async def observe(told: Told, roots: Roots) -> Seen:
     if wish is None or not isinstance(wish.spec, ModelVersionSpec):
         raise TypeError(f"{told.about} was declared without a ModelVersion's spec")
     storage = wish.spec.storage
-    settled = isinstance(wish.known, ModelVersionStatus)
+    ended = any(told.one(fact) is not None for fact in (StorageReady, ImageBuilt, Refused))
+    settled = ended or isinstance(wish.known, ModelVersionStatus)
     place = "" if settled else await asyncio.to_thread(place_of, storage, roots)
     return Seen(told.about, storage, told.now, settled, place)
 
@@ -33,7 +36,8 @@ def place_of(storage: Storage, roots: Roots) -> str | Problem:
         case None:
             fields = msgspec.structs.fields(storage)
             kind = next(field.encode_name for field in fields if getattr(storage, field.name) is not None)
-            message = f"storage.{kind} needs a cluster: this installation reads localStorage"
+            needs = f"storage.{kind} needs a cluster with readers (SHALE_READER_IMAGE)"
+            message = f"{needs}: this installation reads localStorage"
             return Problem("StorageNotServed", message, passes=False)
     source = open_source(uri, roots)
     pinned = source if isinstance(source, Unscannable) else source.resolve()
