@@ -30,7 +30,7 @@ SECONDS = 120
 
 # No policy file is installed, and these tools read what the tests have just written.
 WRAPPER = """#!/bin/sh
-root='{root}'
+root="$(cd "$(dirname "$0")/../debian" && pwd)"  # wherever the checkout was moved to
 unset AWS_CA_BUNDLE  # docker-registry 2.8.2 panics where it is set
 export LD_LIBRARY_PATH="$(echo "$root"/usr/lib/*-linux-gnu | tr ' ' ':'):$(echo "$root"/lib/*-linux-gnu | tr ' ' ':')"
 exec "$root/usr/bin/{program}" {flags} "$@"
@@ -73,7 +73,7 @@ def download(package: str, folder: Path) -> str:
     return "" if answer.returncode == 0 else (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
 
 
-def fetch(folder: Path, programs: list[str]) -> str:
+def fetch(folder: Path, programs: Sequence[str] = PROGRAMS) -> str:
     """Download their packages, updating apt's index when it lacks one; return the reason when it still does."""
     reason = ""
     for attempt in range(UPDATES + 1):
@@ -87,7 +87,7 @@ def fetch(folder: Path, programs: list[str]) -> str:
     return reason
 
 
-def unpack(folder: Path, programs: list[str]) -> None:
+def unpack(folder: Path, programs: Sequence[str] = PROGRAMS) -> None:
     """Unpack the packages into .tools and write one wrapper for each program."""
     root = TOOLS / "debian"
     (TOOLS / "bin").mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def unpack(folder: Path, programs: list[str]) -> None:
         subprocess.run(["dpkg", "--extract", package, root], check=True, timeout=SECONDS)
     for program in programs:
         wrapper = TOOLS / "bin" / program
-        wrapper.write_text(WRAPPER.format(root=root, program=program, flags=FLAGS.get(program, "")))
+        wrapper.write_text(WRAPPER.format(program=program, flags=FLAGS.get(program, "")))
         wrapper.chmod(0o755)
 
 

@@ -114,6 +114,16 @@ async def test_without_docker_registry_a_folder_is_the_registry_and_that_is_said
             pass
 
 
+@pytest.mark.parametrize(("script", "starts"), [("exit 0", True), ("exit 127", False), ("exec /nowhere/x", False)])
+def test_a_docker_registry_that_does_not_start_is_none(tmp_path, monkeypatch, script, starts):
+    program = tmp_path / "docker-registry"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(shelves, "__file__", str(tmp_path / "a/b/c/d/e/shelf.py"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (shelves.binary() == str(program)) is starts
+
+
 async def test_a_folder_is_taken_where_it_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(shelves, "binary", lambda: pytest.fail("nobody asked for it"))
     async with shelf("layout", tmp_path / "r", tmp_path / "layouts", print) as found:

@@ -96,7 +96,7 @@ def test_updates_have_a_limit_and_a_reason_at_the_end(
 def test_without_apt_it_says_one_loud_line(here: ModuleType, capsys: pytest.CaptureFixture[str]):
     assert here.main() == 1
     said = capsys.readouterr().err
-    missing = "skopeo and umoci and docker-registry and podman and kubectl"
+    missing = " and ".join(here.PROGRAMS)
     assert said.startswith(f"!!! {missing} not to be had (this machine has no apt-get)")
     assert said.count("\n") == 1
 

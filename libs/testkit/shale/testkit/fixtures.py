@@ -17,9 +17,12 @@ from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.provision import provision
 from shale.runtime.service import Card
 from shale.testkit.nats import NatsServer
+from shale.testkit.soon import soon
 
 MOST = 256 << 20
 """Bytes that a stream may hold here: what it asks for is reserved on the disk."""
+
+NO_STREAM = 10059
 
 Provisioned = Callable[..., Awaitable[Bus]]
 
@@ -42,15 +45,21 @@ def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 async def provisioned(server: NatsServer, *cards: Card, ack_wait: float = 30) -> AsyncGenerator[Bus]:
     """Connect to an emptied server and set it up for `cards`, as `shale init` does."""
     async with connected(server.url, "test", fatal=False) as bus:
-        await erase(bus)
+        await erase(bus, server)
         await provision(bus, cards, ack_wait=ack_wait, most=MOST)
         yield bus
 
 
-async def erase(bus: Bus) -> None:
-    """Delete every stream and bucket of ours."""
-    for name in [*(stream.name for stream in streams.STREAMS), *(f"KV_{bucket.name}" for bucket in streams.BUCKETS)]:
-        await bus.api(f"STREAM.DELETE.{name}", {})
+async def erase(bus: Bus, server: NatsServer) -> None:
+    """Delete every stream and bucket of ours, and wait until their folders are gone.
+
+    The server removes them after it has answered: a namesake that comes sooner may find what the old one held.
+    """
+    for name in streams.stored().values():
+        answer = await bus.api(f"STREAM.DELETE.{name}", {})
+        if answer.get("error", {}).get("err_code", NO_STREAM) != NO_STREAM:
+            raise RuntimeError(f"{name} was not deleted: {answer['error']}")
+    await soon(lambda: not any(server.folder(name).exists() for name in streams.stored().values()))
 
 
 @pytest.fixture

@@ -50,6 +50,10 @@ class NatsServer:
         """What the server wrote so far."""
         return (self.store / "log").read_text() if (self.store / "log").exists() else ""
 
+    def folder(self, stream: str) -> Path:
+        """Return where it keeps a stream."""
+        return self.store / "data" / "jetstream" / "$G" / "streams" / stream
+
     def __enter__(self) -> Self:
         self.start()
         return self

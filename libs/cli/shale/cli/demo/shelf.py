@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,15 +66,24 @@ Shelf = Folder | Served
 
 
 def binary() -> str | None:
-    """Return the path of docker-registry: unpacked in this checkout's .tools first, then on the PATH."""
-    tools = Path(__file__).parents[5] / ".tools" / "bin"
-    return shutil.which(NAME, path=f"{tools}{os.pathsep}{os.environ.get('PATH', '')}")
+    """Return the path of a docker-registry that starts: unpacked in this checkout's .tools first, then on the PATH."""
+    tools = str(Path(__file__).parents[5] / ".tools" / "bin")
+    found = (shutil.which(NAME, path=path) for path in (tools, os.environ.get("PATH", "")))
+    return next((one for one in found if one and _starts(one)), None)
+
+
+def _starts(program: str) -> bool:
+    try:
+        said = subprocess.run([program, "--version"], check=False, capture_output=True, timeout=WITHIN)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return said.returncode == 0
 
 
 @asynccontextmanager
 async def shelf(wanted: Wanted, folder: Path, layouts: Path, say: Callable[[str], None]) -> AsyncGenerator[Shelf]:
     """Start what is wanted, yield it once it is there, and end it. Raises CliError."""
-    found = None if wanted == "layout" else binary()
+    found = None if wanted == "layout" else await asyncio.to_thread(binary)
     if found is None:
         if wanted == NAME:
             raise CliError(f"there is no {NAME} here: `{FETCH}` unpacks the one of Debian, where there is apt")
