@@ -167,13 +167,13 @@ async def _damaged(here: Here, key: str) -> None:
 
 def test_what_cannot_be_read_is_named_in_one_line_hides_nobody_and_can_be_deleted(here: Here) -> None:
     here.built("readable")
-    asyncio.run(_damaged(here, "modelversion.team-a.damaged"))
+    asyncio.run(_damaged(here, "modelversion.team-a.odd"))
     listed = here.shale("get", "mv", "-n", "team-a")
     assert (listed.returncode, "readable" in listed.stdout) == (0, True)
-    assert [line for line in listed.stderr.splitlines() if "team-a/damaged cannot be read" in line] != []
-    alone = here.shale("get", "mv/damaged", "-n", "team-a")
+    assert [line for line in listed.stderr.splitlines() if "team-a/odd cannot be read" in line] != []
+    alone = here.shale("get", "mv/odd", "-n", "team-a")
     assert (alone.returncode, alone.stderr.count("\n"), "cannot be read" in alone.stderr) == (1, 1, True)
-    assert here.shale("delete", "mv/damaged", "-n", "team-a").stdout == "modelversion team-a/damaged deleted\n"
+    assert here.shale("delete", "mv/odd", "-n", "team-a").stdout == "modelversion team-a/odd deleted\n"
     assert "cannot be read" not in here.shale("get", "mv", "-n", "team-a").stderr
 
 
