@@ -1,9 +1,12 @@
 """The servers that clusters run, in containers: a fact is told and read, an image is pushed and pulled."""
 
+import socket
+
 import pytest
 
 from shale.contracts.facts import Declared
 from shale.runtime.bus.jetplane import JetPlane
+from shale.testkit import containers
 from shale.testkit.images import publish
 from shale.testkit.toys import ABOUT, declared
 
@@ -35,3 +38,14 @@ def test_it_is_published_on_the_loopback_only(request, server):
     container.reload()
     bound = [one for ports in container.ports.values() for one in ports or ()]
     assert {one["HostIp"] for one in bound} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "somebody is silent"])
+def test_a_docker_that_does_not_answer_is_none(listens, tmp_path, monkeypatch):
+    monkeypatch.setattr(containers, "ANSWERS_WITHIN", 0.2)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        if listens:
+            listener.bind(f"{tmp_path}/docker.sock")
+            listener.listen()
+        assert containers.docker.__wrapped__() == "none"
