@@ -1,9 +1,13 @@
 """What an API server's answers amount to: codes become values, and what passes by itself becomes `Transient`. Pure."""
 
+from typing import TypeVar
+
 import msgspec
 
 from shale.contracts.errors import Transient
 from shale.kube.resources import Conflict, Invalid, Missing
+
+T = TypeVar("T")
 
 OK = frozenset({200, 201, 202})
 GONE = 410
@@ -56,6 +60,16 @@ def status(body: bytes) -> Status:
         return msgspec.json.decode(body, type=Status)
     except msgspec.DecodeError:
         return Status(message=body[:200].decode(errors="replace"))
+
+
+def parsed(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: str) -> T:
+    """Return what a body holds. Raises Transient: what stands before an API server may answer in its place."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        said = line(bytes(body[:80]).decode(errors="replace"))
+        cure = "see what stands between us and the API server"
+        raise Transient(f"{what}: the answer is none of an API server ({error}): {said!r}: {cure}") from error
 
 
 def read(answer: Answer, what: str) -> bytes | Missing:
