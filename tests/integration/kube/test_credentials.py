@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import json
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -11,6 +10,7 @@ from aiohttp import web
 
 from shale.contracts.errors import Transient
 from shale.kube.connection import Connection, connected
+from shale.testkit.apiserver import config
 
 MANY = 12
 
@@ -19,28 +19,15 @@ class Turning:
     """An API server that answers 401 to all but one token; the first `MANY` requests wait for each other."""
 
     def __init__(self, kubeconfig):
-        self.kubeconfig, self.port, self.good = kubeconfig, 0, "old"
+        self.kubeconfig, self.url, self.good = kubeconfig, "", "old"
         self.asked, self.all_here, self.goes_on = 0, asyncio.Event(), asyncio.Event()
-
-    @asynccontextmanager
-    async def running(self):
-        app = web.Application()
-        app.router.add_get("/watch", self.watch)
-        app.router.add_get("/held", self.held)
-        app.router.add_get("/{path:.*}", self.answer)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            self.port = runner.addresses[0][1]
-            self.write("old")
-            yield self
-        finally:
-            await runner.cleanup()
+        self.app = web.Application()
+        self.app.router.add_get("/watch", self.watch)
+        self.app.router.add_get("/held", self.held)
+        self.app.router.add_get("/{path:.*}", self.answer)
 
     def write(self, token):
-        self.kubeconfig.write_text(json.dumps(config(f"http://127.0.0.1:{self.port}", token)))
+        self.kubeconfig.write_text(json.dumps(config(self.url, token)))
 
     def turn(self):
         self.good = "new"
@@ -69,21 +56,12 @@ class Turning:
         return response
 
 
-def config(server, token):
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": token}}],
-    }
-
-
 @pytest.fixture
-async def server(tmp_path):
-    async with Turning(tmp_path / "kubeconfig").running() as one:
-        yield one
+async def server(tmp_path, serve):
+    one = Turning(tmp_path / "kubeconfig")
+    one.url = await serve(one.app)
+    one.write("old")
+    return one
 
 
 def open_sessions():
@@ -137,7 +115,10 @@ BROKEN = {
     "half written": GOOD[: len(GOOD) // 2],
     "nulls": json.dumps({**config("", ""), "contexts": None, "clusters": None}),
     "no authority": json.dumps(
-        {**config("", ""), "clusters": [{"name": "c", "cluster": {"server": "https://x", "certificate-authority": 7}}]}
+        {
+            **config("", ""),
+            "clusters": [{"name": "test", "cluster": {"server": "https://x", "certificate-authority": 7}}],
+        }
     ),
     "no text": b"\xff\xfe\x00",
 }

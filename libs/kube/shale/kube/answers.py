@@ -67,7 +67,7 @@ def parsed(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: st
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        said = line(bytes(body[:80]).decode(errors="replace"))
+        said = line(bytes(body)[:80].decode(errors="replace"))
         cure = "see what stands between us and the API server"
         raise Transient(f"{what}: the answer is none of an API server ({error}): {said!r}: {cure}") from error
 

@@ -167,7 +167,7 @@ class ClusterResources:
             case Missing() | Conflict() as said:
                 return said
             case body:
-                removed = deletes.removed(body)
+                removed = deletes.removed(body, what)
                 return Removed(removed) if removed is not None else objects.read(kind, body)
 
     async def _items(self, path: str) -> watching.Items:

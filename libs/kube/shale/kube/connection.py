@@ -54,7 +54,7 @@ class Connection:
         """Send one request and return its answer, whatever the code; `body` is JSON. Raises Transient."""
         async with self._response(Request(method, _with(path, query), body, kind, self._plain)) as response:
             after = response.headers.get("Retry-After", "")
-            return Answer(response.status, await response.read(), float(after) if after.isdigit() else None)
+            return Answer(response.status, await response.read(), float(after) if after.isdecimal() else None)
 
     @asynccontextmanager
     async def stream(self, path: str, query: Query) -> AsyncGenerator["Stream"]:
