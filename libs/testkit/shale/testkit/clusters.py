@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import IO
@@ -77,7 +77,8 @@ def shared(folder: Path, make: Callable[[], Generator[Path | None]]) -> Generato
             yield Path(said) if said else None
         finally:
             if maker is not None:
-                _leave(folder, users)
+                with suppress(FileNotFoundError):  # who cleans up after a run may have taken the folder
+                    _leave(folder, users)
                 next(maker, None)
 
 

@@ -39,11 +39,11 @@ class Envtest:
         token = secrets.token_hex(16)
         certificate = make(self.folder)
         (self.folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
-        self._start("etcd", *_etcd(self.folder, etcd, peer))
-        self._start("kube-apiserver", *_api_server(self.folder, certificate, etcd, port))
         url = f"https://127.0.0.1:{port}"
         self.kubeconfig.write_text(json.dumps(apiserver.config(url, token, certificate.pem)))
         try:
+            self._start("etcd", *_etcd(self.folder, etcd, peer))
+            self._start("kube-apiserver", *_api_server(self.folder, certificate, etcd, port))
             self._ready(f"{url}/readyz", token, certificate)
         except BaseException:
             self.down()
