@@ -30,7 +30,7 @@ def test_a_404_that_names_the_object_says_that_it_is_missing():
 )
 def test_a_404_of_a_path_says_that_the_kind_is_not_served(body):
     for read in (answers.read, answers.written):
-        with pytest.raises(Transient, match="apply deploy/crds"):
+        with pytest.raises(Transient, match="apply -f deploy/crds"):
             read(Answer(404, body), "model a/x")
 
 

@@ -102,7 +102,7 @@ def failure(code: int, said: Status, what: str, after: float | None = None) -> T
     cures = {
         401: "our credentials are refused: give the service a valid kubeconfig or account",
         403: "we are not allowed to: grant it (`shale-blueprint` prints the roles)",
-        404: "the kind is not served: apply deploy/crds",
+        404: "the kind is not served: kubectl apply -f deploy/crds, by somebody who may",
     }
     return Transient(
         f"{what}: the API server answers {code}: {line(said.message)}; {cures.get(code, 'try again')}", after

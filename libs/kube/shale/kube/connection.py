@@ -88,7 +88,9 @@ class Connection:
                         _abort(response) if request.within.total is None else response.release()
                     return
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"{request} at the API server failed: {_said(error)}") from error
+            where = self._kubeconfig or "the pod's own account"
+            said = f"{request} at the API server failed: {_said(error)}: see that it runs where {where} says"
+            raise Transient(said) from error
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator[Session]:
