@@ -30,7 +30,7 @@ def test_a_404_that_names_the_object_says_that_it_is_missing():
 )
 def test_a_404_of_a_path_says_that_the_kind_is_not_served(body):
     for read in (answers.read, answers.written):
-        with pytest.raises(Transient, match="apply deploy/crds"):
+        with pytest.raises(Transient, match="apply -f deploy/crds"):
             read(Answer(404, body), "model a/x")
 
 
@@ -71,6 +71,6 @@ def test_a_deletion_says_whose_and_how():
 
 
 def test_a_status_says_that_the_object_is_gone_and_an_object_that_it_is_held():
-    assert deletes.removed(b'{"kind":"Status","details":{"uid":"u-1"}}') == "u-1"
-    assert deletes.removed(b'{"kind":"Status"}') == ""
-    assert deletes.removed(b'{"kind":"Model","metadata":{"uid":"u-1"}}') is None
+    assert deletes.removed(b'{"kind":"Status","details":{"uid":"u-1"}}', "it") == "u-1"
+    assert deletes.removed(b'{"kind":"Status"}', "it") == ""
+    assert deletes.removed(b'{"kind":"Model","metadata":{"uid":"u-1"}}', "it") is None

@@ -1,9 +1,13 @@
 """What an API server's answers amount to: codes become values, and what passes by itself becomes `Transient`. Pure."""
 
+from typing import TypeVar
+
 import msgspec
 
 from shale.contracts.errors import Transient
 from shale.kube.resources import Conflict, Invalid, Missing
+
+T = TypeVar("T")
 
 OK = frozenset({200, 201, 202})
 GONE = 410
@@ -58,6 +62,16 @@ def status(body: bytes) -> Status:
         return Status(message=body[:200].decode(errors="replace"))
 
 
+def parsed(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, what: str) -> T:
+    """Return what a body holds. Raises Transient: what stands before an API server may answer in its place."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        said = line(bytes(body)[:80].decode(errors="replace"))
+        cure = "see what stands between us and the API server"
+        raise Transient(f"{what}: the answer is none of an API server ({error}): {said!r}: {cure}") from error
+
+
 def read(answer: Answer, what: str) -> bytes | Missing:
     """Return the body of an answer to a read. Raises Transient.
 
@@ -88,7 +102,7 @@ def failure(code: int, said: Status, what: str, after: float | None = None) -> T
     cures = {
         401: "our credentials are refused: give the service a valid kubeconfig or account",
         403: "we are not allowed to: grant it (`shale-blueprint` prints the roles)",
-        404: "the kind is not served: apply deploy/crds",
+        404: "the kind is not served: kubectl apply -f deploy/crds, by somebody who may",
     }
     return Transient(
         f"{what}: the API server answers {code}: {line(said.message)}; {cures.get(code, 'try again')}", after

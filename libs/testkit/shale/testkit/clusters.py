@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import IO
@@ -63,7 +63,8 @@ def shared(folder: Path, make: Callable[[], Generator[Path | None]]) -> Generato
             yield Path(said) if said else None
         finally:
             if maker is not None:
-                _leave(folder, users)
+                with suppress(FileNotFoundError):  # who cleans up after a run may have taken the folder
+                    _leave(folder, users)
                 next(maker, None)
 
 
