@@ -71,8 +71,8 @@ def _is_left(told: Told) -> bool:
 
 
 def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """No status is written before the first change of phase."""
-    return not before.phase and after.phase == "Provisioning" and not any(c.type == "Stalled" for c in after.conditions)
+    """No status is written before the first change of phase, unless there is more to say than that it waits."""
+    return not before.phase and after.phase == "Provisioning" and all(c.reason == after.phase for c in after.conditions)
 
 
 def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
