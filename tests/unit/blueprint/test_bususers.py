@@ -9,7 +9,7 @@ from shale.contracts.jobs import PackLayer
 from shale.runtime.installed import services
 from shale.runtime.service import Card
 
-FACTS = {"$JS.API.DIRECT.GET.SHALE_FACTS", "$JS.API.STREAM.MSG.GET.SHALE_FACTS"}
+FACTS = {f"$JS.API.{api}.SHALE_FACTS" for api in ("DIRECT.GET", "STREAM.MSG.GET", "STREAM.INFO")}
 """Everyone reads levels."""
 
 
