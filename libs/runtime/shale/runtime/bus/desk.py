@@ -3,7 +3,8 @@
 Coalesced per object, settled serially per object, all of them heartbeaten.
 
 A wake-up is a key (the uid) with letters; letters that come while their key is in hand wait and are settled together
-afterwards. For a job the key is its subject: one worker packs many layers of one object at a time.
+afterwards; the newest of them stands for the others, which are acked. For a job the key is its subject: one worker
+packs many layers of one object at a time.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from shale.contracts.facts import Declared, Gone
 from shale.runtime.beat import Cause
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.dead import bury, bury_undecodable
-from shale.runtime.bus.letters import Letter, age, newest, read
+from shale.runtime.bus.letters import Letter, age, is_again, newest, outdates, read
 from shale.runtime.loop import settle
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
 from shale.runtime.quarantine import Quarantine
@@ -81,10 +82,22 @@ class Desk:
                 await self._bury(message, f"{error}" if isinstance(error, ValueError) else repr(error))
                 continue
             if letter is not None and letter.trigger.about.kind in self.service.card.minds:
-                self.waiting.setdefault(letter.key, []).append(letter)
+                for outdated in self._take(letter):
+                    await outdated.ack()
             else:
                 await message.ack()
         self._pump()
+
+    def _take(self, letter: Letter) -> list[Msg]:
+        """Let a letter wait for its key; return the messages that need not wait, as another one stands for them.
+
+        However much is told of one object, it takes no more room than any other's.
+        """
+        waiting = [one for one in self.waiting.get(letter.key, []) if not is_again(letter, one)]
+        if any(outdates(one, letter) for one in waiting):
+            return [letter.message]
+        self.waiting[letter.key] = [*(one for one in waiting if not outdates(letter, one)), letter]
+        return [one.message for one in waiting if outdates(letter, one)]
 
     async def _bury(self, message: Msg, why: str) -> None:
         try:
