@@ -8,6 +8,7 @@ packs many layers of one object at a time.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 
@@ -41,6 +42,9 @@ class Case:
         self.letters = letters
         self.work = work
 
+
+LAST_WORDS = 1.0
+"""Seconds in which is said what is handed over without having stopped: a bus that does not answer is not waited for."""
 
 MISSED = 2
 """Heartbeats that may fail: the third would come when the server has given the messages to others."""
@@ -219,10 +223,10 @@ class Desk:
                 case.work.beat.stop("over")
 
     async def drain(self, grace: float) -> None:
-        """Give back what waits, let short work end, hand over the rest; after `grace` seconds more, let go.
+        """Give back what waits, let short work end, hand over the rest; after `grace` seconds in all, let go.
 
         What is in hand is kept alive meanwhile. What does not even stop is told as handed over: it did not die of its
-        input.
+        input. For that there is LAST_WORDS more.
         """
         pulse = asyncio.create_task(self.beat())
         try:
@@ -236,13 +240,16 @@ class Desk:
             for letter in letters:
                 await self._give_back(letter.message)
         self.waiting.clear()
-        await self._idle(grace)
+        await self._idle(grace / 2)
         self._stop_all("handed over")
-        await self._idle(grace)
-        await asyncio.gather(*(case.work.rests("handed over: this process ends") for case in self.busy.values()))
+        await self._idle(grace / 2)
+        stuck = [case.work.rests("handed over: this process ends") for case in self.busy.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await asyncio.gather(*stuck)
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._idle(LAST_WORDS)
 
     async def _give_back(self, message: Msg) -> None:
         try:
