@@ -161,17 +161,21 @@ TABLE = {
         seen(told(WISH, *REBUILT, *THRICE, about=THIRD), status(WISH, *REBUILT, *THRICE, about=THIRD)),
         Do(Forget(READ, before=3, keep=2)),
     ),
-    "forgets nothing below the newest while that one is in work, though one between was built": (
+    "forgets what is below the one whose image is shown while the newest is in work": (
         seen(told(WISH, *REBUILT, THRICE[0], about=THIRD), status(WISH, *REBUILT, THRICE[0], about=THIRD)),
-        Done(),
+        Do(Forget(READ, before=3, keep=2)),
     ),
     "does not take what is held for an older generation": (
         seen(told(WISH, HELD, BUILT), status(WISH, HELD, BUILT)),
         Done(),
     ),
-    "forgets nothing while the newest is in work": (
+    "forgets an older one at once, though the newest may never end": (
         seen(told(WISH, AGAIN[0], about=SECOND), status(WISH, AGAIN[0], about=SECOND, before=PACKING)),
-        Done(),
+        Do(Forget(READ, before=2)),
+    ),
+    "forgets before it writes, as a status may be refused": (
+        seen(told(WISH, *AGAIN, about=SECOND), PACKING),
+        Do(Forget(READ, before=2)),
     ),
     "forgets a failed try below a failed one": (
         seen(told(WISH, *AGAIN, about=SECOND), status(WISH, *AGAIN, about=SECOND)),
