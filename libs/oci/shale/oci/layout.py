@@ -64,7 +64,7 @@ class Layout:
     def mount(self, repo: str, digest: str, from_repo: str) -> bool:
         """See `Registry.mount`: a hard link, so that no byte is copied and either side may be deleted."""
         there, here = self._blob(from_repo, digest), self._blob(repo, digest)
-        if not there.exists():
+        if here.exists() or not there.exists():
             return here.exists()
         with disk.passing(f"mount {digest} from {from_repo}"):
             indexfile.create(self._folder(repo))
@@ -153,9 +153,17 @@ class Layout:
 
 
 def _link(source: Path, blob: Path) -> None:
-    """Give a finished file its name in the layout; a blob that is there stays: its name says what it holds."""
-    with suppress(FileExistsError):
+    """Give a finished file its name in the layout.
+
+    A blob that is there stays, for its name says what it holds; but for one of another size, which is damaged.
+    """
+    try:
         os.link(source, blob)
+    except FileExistsError:
+        if blob.stat().st_size != source.stat().st_size:
+            spare = source.with_name(f"{source.name}.{blob.name[:8]}")  # swept as the upload itself, if we die here
+            os.link(source, spare)
+            spare.replace(blob)
     disk.sync_folder(blob.parent)
 
 
