@@ -2,7 +2,7 @@
 
 First the tags, then the claim, then the manifests: of several that delete the same image at once, the last one that
 lets go of its claim finds nobody else who names it. Cut anywhere, the same is done again from the registry's own state.
-Layers are the registry's to collect.
+Layers are the registry's to collect (a folder does it at once).
 """
 
 from collections.abc import Iterable
