@@ -8,7 +8,7 @@ import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.oci.distribution.answer import Answer
@@ -166,6 +166,7 @@ def test_of_a_long_text_the_beginning_is_told():
 HOSTILE = st.text(st.sampled_from('a \\%25u0&amp;#x+\n"?<'), min_size=1, max_size=60).map(lambda text: text * 99)
 
 
+@settings(max_examples=50, deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_what_is_looked_at_and_looked_for_is_bounded(secret, text):
     made = mask(Login("ann", secret), Bearer(secret))
