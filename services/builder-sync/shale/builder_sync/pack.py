@@ -103,7 +103,7 @@ def _pack(
 ) -> PackedLayer | Refusal:
     hasher, size = Hasher(), job.layer.size
     reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
-    if registry.has(job.repo, hasher.digest) is not None:
+    if registry.has(job.repo, hasher.digest) == hasher.size:  # of another size, it is damaged there
         progress(size)
         return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
     known = Pushed(hasher.digest, hasher.size)
