@@ -1,5 +1,6 @@
 """What an image is made of: documents, layers, the files in them, and who else names them. Weights are not pulled."""
 
+import io
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -166,7 +167,7 @@ def _no_tar(layer: Descriptor) -> str:
     return "it is no tar: verify the image" if plain else f"{layer.media_type} is not listed"
 
 
-def entries(blob: Ranged) -> Iterator[Entry]:
+def entries(blob: io.RawIOBase) -> Iterator[Entry]:
     """Yield at most one more than MOST_FILES entries of an uncompressed tar. Raises TarError, Transient."""
     with strict.seekable(blob) as tar:
         for member in islice(strict.members(tar), MOST_FILES + 1):
