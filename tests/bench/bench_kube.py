@@ -14,13 +14,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
-from kubernetes.aio import client, watch
+from kubernetes.aio import client, config, watch
 
 from shale.contracts.facts import Declared
 from shale.contracts.resources import GROUP, VERSION, ModelVersionStatus
 from shale.contracts.resources.meta import Condition
 from shale.kube.cluster import ClusterResources
-from shale.kube.connection import configured, connected
+from shale.kube.connection import connected
 from shale.testkit import samples
 from shale.testkit.asking import applied
 from shale.testkit.house import House
@@ -54,7 +54,9 @@ async def _ours(resources: ClusterResources) -> AsyncGenerator[object]:
 
 
 async def _theirs(kubeconfig: str) -> AsyncGenerator[object]:
-    async with client.ApiClient(await configured(kubeconfig)) as api:
+    configuration = client.Configuration()
+    await cast("Any", config).load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    async with client.ApiClient(configuration) as api:
         listed = cast("Any", client.CustomObjectsApi(api)).list_cluster_custom_object
         async with cast("Any", watch.Watch()).stream(
             listed, GROUP, VERSION, samples.VERSION.plural, resource_version="0", timeout_seconds=60
