@@ -57,6 +57,50 @@ def test_what_no_repetition_mends_is_refused_in_one_line(code):
     assert answers.written(said(code, "bad\n  field"), "it") == Invalid("bad field")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0',
+        'pods "x" is forbidden: violates PodSecurity "restricted:latest": seccompProfile',
+        'pods "x" is forbidden: [maximum cpu usage per Container is 1, but limit is 2]',
+        'pods "x" is forbidden: unable to create new content in namespace a because it is being terminated',
+        'admission webhook "policy.example" denied the request: no label',
+    ],
+)
+def test_what_a_namespace_does_not_let_in_is_a_value_and_names_the_cure(message):
+    refused = answers.admitted(said(403, message), "it")
+    assert isinstance(refused, Invalid)
+    assert refused.message == f"{message}: raise that bound, or let that rule except what Shale makes"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'pods is forbidden: User "shale" cannot create resource "pods" in API group "" in the namespace "a"',
+        'pods "x" is forbidden: User "a:b" cannot patch resource "pods" in API group "" in the namespace "a"',
+        'forbidden: User "shale" cannot get path "/version"',
+        "<html>403 Forbidden</html>",
+    ],
+)
+def test_a_right_that_we_lack_passes_when_it_is_granted(message):
+    with pytest.raises(Transient, match="grant it"):
+        answers.admitted(said(403, message), "it")
+
+
+@pytest.mark.parametrize(
+    "why", ["error looking up service account a/default: not found", "status unknown for quota: q"]
+)
+def test_what_controllers_have_not_come_to_yet_passes_by_itself(why):
+    with pytest.raises(Transient, match="; try again"):
+        answers.admitted(said(403, f'pods "x" is forbidden: {why}'), "it")
+
+
+def test_otherwise_what_is_let_in_is_what_is_written():
+    assert answers.admitted(Answer(201, b"{}"), "it") == b"{}"
+    assert answers.admitted(said(422, "bad"), "it") == Invalid("bad")
+    assert isinstance(answers.admitted(said(409), "it"), Conflict)
+
+
 def test_an_apply_with_fields_of_another_type_is_refused_though_its_code_is_500():
     message = "failed to create typed patch object (a/b; shale.dev/v1alpha1, Kind=Model): .spec.x: field not declared"
     assert isinstance(answers.written(said(500, message), "it"), Invalid)

@@ -123,7 +123,7 @@ class Client:
 
 
 def _done(answer: Answer, what: str) -> Tree | Missing | Conflict | Invalid:
-    said = answers.written(answer, what)
+    said = answers.admitted(answer, what)
     return _tree(said, what) if isinstance(said, bytes) else said
 
 

@@ -14,7 +14,7 @@ from shale.kube import edits, manifests, validation
 from shale.kube.bucket import Bucket
 from shale.kube.collect import Collector
 from shale.kube.manifests import Manifest
-from shale.kube.record import Record, kind_of, manifest, plain
+from shale.kube.record import Record, kind_of, manifest, plain, to_object
 from shale.kube.records import TRIES, Held, Odd, Records
 from shale.kube.resources import (
     Cascade,
@@ -188,7 +188,13 @@ class EmbeddedResources:
 async def _judge(kind: Kind, record: Record, held: Held | None) -> Invalid | None:
     old = manifest(kind, held.record) if held else None
     found = await asyncio.to_thread(validation.complaints, kind, manifest(kind, record), old)
-    return Invalid("; ".join(found)) if found else None
+    if found:
+        return Invalid("; ".join(found))
+    try:
+        to_object(kind, record, 0)
+    except msgspec.ValidationError as error:  # what nobody could read is not written, whatever the schema lets through
+        return Invalid(f"{record.metadata.name} would not be readable: {error}")
+    return None
 
 
 def _precondition(said: Manifest, held: Held | None) -> Conflict | Invalid | None:

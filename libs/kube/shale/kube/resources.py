@@ -32,7 +32,7 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Invalid(msgspec.Struct, frozen=True):
-    """The write breaks the schema or a rule; one line that names every bad field and its cure."""
+    """The write breaks the schema or a rule, also a namespace's own; one line that names what is wrong and its cure."""
 
     message: str
 
