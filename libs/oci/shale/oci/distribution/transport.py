@@ -147,6 +147,11 @@ class Transport:
             )
         return Response(raw, request.url, self._patience.read, self._silences)
 
+    def heed(self, host: str, *, plain: bool) -> None:
+        """Raise Transient when a host is left alone for its silence, `plain`: over http as well."""
+        schemes = ("https", "http") if plain or origin.loopback(host) else ("https",)
+        self._silences.heed(*(origin.of(f"{scheme}://{host}") for scheme in schemes))
+
     def close(self) -> None:
         """Close all connections."""
         for pool in self._pools.values():
