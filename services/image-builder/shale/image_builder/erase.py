@@ -3,10 +3,9 @@
 First a note of all of it, for who publishes the same meanwhile, and for the next try after a cut: then the tags, the
 claim, the manifests. Of several that delete the same image at once, the last one that lets go of its claim finds nobody
 else who names it. Cut anywhere, the same is done again from the note and the registry's own state. Layers are the
-registry's to collect.
+registry's to collect (a folder does it at once).
 """
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder.claims import Claims
 from shale.image_builder.going import Held
+from shale.image_builder.hands import in_thread
 from shale.oci.manifest import Index, build, parse, tags_beside
 from shale.oci.registry import Registry, Unsupported
 
@@ -53,7 +53,7 @@ async def erase(claims: Claims, registry: Registry, erasure: Erasure) -> tuple[s
         owner, _ = await claims.find(repo, tag)
         if owner is not None and owner.uid == uid:
             held = await claims.going.renew(held)
-            left += await asyncio.to_thread(_untag, registry, repo, tag, ours)
+            left += await in_thread(_untag, registry, repo, tag, ours)
             await claims.give_up(repo, tag, uid)
     if not left:
         held, left = await _delete(claims, registry, held)
@@ -90,13 +90,13 @@ async def _delete(claims: Claims, registry: Registry, held: Held) -> tuple[Held,
     """Delete the manifests that nobody else names; return the note as it is then, and what is left."""
     repo, ours = held.repo, frozenset(held.note.digests)
     others = await claims.others(repo, held.note.uid)
-    doomed = await asyncio.to_thread(_doomed, registry, repo, ours, others)
+    doomed = await in_thread(_doomed, registry, repo, ours, others)
     if isinstance(doomed, Crowded):
         return held, doomed.left
     left: list[str] = []
     for digest in doomed:
         held = await claims.going.renew(held)
-        if isinstance(found := await asyncio.to_thread(registry.delete, repo, digest), Unsupported):
+        if isinstance(found := await in_thread(registry.delete, repo, digest), Unsupported):
             left.append(f"{repo}@{digest}: {found.message}")
     return held, tuple(left)
 
