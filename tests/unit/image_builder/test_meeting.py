@@ -242,7 +242,7 @@ async def test_one_comes_whole_between_any_two_steps_of_the_other(world_at, firs
     assert after > 5
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.lists(st.integers(1, 12), max_size=12), first=st.sampled_from(["deletes", "publishes"]))
 def test_they_take_turns_in_any_order(world_at, plan, first):
     async def meet():
