@@ -253,6 +253,7 @@ def test_they_take_turns_in_any_order(world_at, plan, first):
     asyncio.run(meet())
 
 
+@pytest.mark.parametrize("world_at", [SCENES["beside it"], SCENES["under its tag"]], indirect=True)
 @pytest.mark.parametrize(
     ("who", "is_late"),
     [("publishes", False), ("deletes", False), ("deletes", True)],
