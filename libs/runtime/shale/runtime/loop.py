@@ -151,6 +151,8 @@ async def _close(service: Service, stands: Standing, told: Told, work: Work) -> 
     if stands is Standing.BEHIND:
         raise Transient(f"{told.about} is not readable yet")
     if stands is Standing.TO_RELEASE:
+        if told.declared is not None:
+            work.aim(told.declared.about)
         async with work.silence.within(WORK, f"the release of {told.about}"):
             released = await _released(service, told)
         await work.plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))
