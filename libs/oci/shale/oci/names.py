@@ -22,7 +22,8 @@ def repository(text: str) -> str:
         raise ValueError(f"{text!r}: a registry goes by a name or an IPv4 address here: give the IPv6 address a name")
     if len(text) > _LONGEST or not _REPOSITORY.fullmatch(text):
         raise ValueError(
-            f"{text!r} is not a repository such as registry.example/models/resnet: no tag, digest, '..' or port above 65535"
+            f"{text!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..', no "
+            "port above 65535"
         )
     return text
 

@@ -111,8 +111,13 @@ def _phase(told: Told) -> tuple[Phase, str]:
     if told.one(Scanned) is not None:
         return "Scanning", "plans the layers"
     if told.one(StorageReady) is not None:
-        return "Scanning", "lists what lies at the source"
+        return "Scanning", f"asks whether we may push{_to(told)}, then lists what lies at the source"
     return "Provisioning", "waits for its storage"
+
+
+def _to(told: Told) -> str:
+    spec = told.declared.spec if told.declared else None
+    return f" to {spec.image_repo}" if isinstance(spec, ModelVersionSpec) else ""
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
