@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import wrap
 from shale.contracts.errors import Transient
-from shale.contracts.facts import ImageBuilt, LayerPacked, Progressed, StorageReady
+from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, LayerPacked, Progressed, StorageReady
 from shale.runtime.bus import levels
 from shale.runtime.bus.connection import Bus, connected
 from shale.runtime.bus.jetplane import JetPlane
@@ -135,3 +136,49 @@ async def test_a_server_that_is_silent_is_a_transient_and_leaves_no_inbox_behind
             assert len(bus.client._subs) == 0  # noqa: SLF001
         finally:
             own_nats.resume()
+
+
+async def raised(bus: Bus, generations: range) -> None:
+    """Declare many generations of one object, none of which ends."""
+    for start in range(generations.start, generations.stop, 100):
+        some = (declared(ABOUT.at(one)) for one in generations[start - generations.start :][:100])
+        await asyncio.gather(*(bus.publish(subjects.of_fact(one), wrap(one, "announce", 0)) for one in some))
+
+
+async def test_of_more_generations_than_are_answered_at_once_the_newest_are_read(real_bus: Bus, real_plane: JetPlane):
+    image = next(one for one in messages().values() if isinstance(one, ImageBuilt))
+    await real_plane.say(Held(ABOUT.whole(), "builder"))
+    await raised(real_bus, range(1, 1101))
+    built = msgspec.structs.replace(image, about=ABOUT.at(7))
+    await real_plane.say(built)
+    last = await real_plane.say(Gone(ABOUT.at(1101)))
+    told = await real_plane.told(ABOUT.at(1101), last, asked=False, readings=False)
+    assert told is not None
+    assert (told.gone, told.holders, told.built, told.up_to) == (True, ("builder",), built, last)
+    assert told.declared == declared(ABOUT.at(1100))
+    assert declared(ABOUT.at(7)) in [one.fact for one in told.said], "what the image that counts was asked for by"
+    assert len(told.said) < 200
+    assert await real_plane.named("modelversion", ABOUT.namespace, ABOUT.name) is None
+    await real_plane.forget(ABOUT, told.up_to, before=1100, keep=7)
+    told = await real_plane.told(ABOUT.at(1100), last, asked=False, readings=False)
+    assert told is not None
+    kept = {(type(one.fact), one.fact.about.generation) for one in told.said}
+    assert kept == {(Held, 0), (Declared, 7), (ImageBuilt, 7), (Declared, 1100), (Gone, 1101)}
+
+
+async def test_what_is_told_while_generations_are_listed_counts_as_unread(real_bus: Bus, real_plane: JetPlane):
+    await raised(real_bus, range(1, 1101))
+    image = next(one for one in messages().values() if isinstance(one, ImageBuilt))
+    late: list[int] = []
+
+    class Late(Bus):
+        async def api(self, subject, body):
+            answer = await super().api(subject, body)
+            if str(body.get("subjects_filter")).endswith(".image-built"):
+                late.append(await real_plane.say(msgspec.structs.replace(image, about=ABOUT.at(9))))
+            return answer
+
+    told = await JetPlane(Late(real_bus.client), "test").told(ABOUT.at(1100), 0, asked=False, readings=False)
+    assert told is not None
+    assert told.built is None
+    assert told.up_to < late[0], "who forgets up to here does not take it"

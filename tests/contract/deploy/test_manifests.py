@@ -85,7 +85,7 @@ def test_a_service_is_probed_where_it_answers_and_has_time_to_hand_over(rendered
     }
     drain = float(env(container)["SHALE_DRAIN_SECONDS"])
     # short work ends, long work is told to stop, then the bus is flushed and closed (2 s each)
-    assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 2 * drain + 10
+    assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= drain + 10
 
 
 @every_overlay

@@ -13,6 +13,8 @@ from shale.cli.local import keeper, process, server, services
 from shale.cli.local.home import Home
 from shale.cli.local.keeper import Kept, how, kept
 from shale.cli.local.process import Program
+from shale.runtime import telemetry
+from shale.runtime.bus import desk, intake
 
 FOREVER = "import signal; print('up', flush=True); signal.pause()"
 STUBBORN = (
@@ -196,7 +198,7 @@ async def test_a_service_that_ends_before_it_is_ready_is_told_with_its_last_word
 
 def test_a_service_has_handed_over_before_it_would_be_killed():
     assert services.draining() == {"SHALE_DRAIN_SECONDS": "2"}
-    assert 2 * services.DRAIN < process.GRACE
+    assert intake.FETCH + services.DRAIN + desk.LAST_WORDS + telemetry.LAST_TRACES < process.GRACE
 
 
 def test_port_0_is_any_that_is_free():

@@ -6,7 +6,7 @@ import pytest
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import wrap
 from shale.contracts.errors import Transient
-from shale.contracts.facts import Gone, Held, StorageReady, Wanted
+from shale.contracts.facts import Gone, Held, Progressed, StorageReady, Wanted
 from shale.testkit.office import CARD, Letter, Office, a_while, job
 from shale.testkit.played import failing
 from shale.testkit.toys import ABOUT, declared
@@ -84,6 +84,51 @@ async def test_a_job_that_is_delivered_again_while_in_hand_is_not_worked_on_twic
     await office.put(job("0-a~1", delivered=2))
     assert office.service.most == 1
     await office.finish()
+
+
+# --- one noisy object
+
+
+def noise(many: range) -> list[Letter]:
+    """Readings of one object, which is in hand."""
+    subject = subjects.of_fact(Progressed(ABOUT, "x", "Working"))
+    return [
+        Letter(streams.NOW.name, subject, wrap(Progressed(ABOUT, "x", "Working"), "test", 0), number) for number in many
+    ]
+
+
+async def test_an_object_of_which_much_is_told_leaves_room_for_all_others(office):
+    await office.plane.say(declared(about("uid-2")))
+    await office.put(await office.fact(StorageReady(ABOUT, "u")))
+    wishes = [await office.fact(declared(ABOUT.at(generation))) for generation in range(2, 2002)]
+    await office.put(*wishes, *noise(range(2000)))
+    assert office.desk.room(jobs=False) > 0
+    other = await office.fact(StorageReady(about("uid-2"), "u"))
+    await office.put(other)
+    assert [trigger.about.uid for trigger in office.service.woken] == ["uid-1", "uid-2"]
+    assert {tuple(letter.answers) for letter in wishes[:-1]} == {("ack",)}
+    assert wishes[-1].answers == [], "it stands for all the others: a crash must bring it again"
+    await office.finish()
+    assert wishes[-1].answers == ["ack"]
+
+
+async def test_what_says_more_than_the_newest_wish_does_not_go_before_it_is_settled(office):
+    await office.put(await office.fact(StorageReady(ABOUT, "u")))
+    wish, whole = await office.fact(declared(ABOUT.at(2))), await office.fact(Held(ABOUT.whole(), "x"))
+    await office.put(wish, whole)
+    assert wish.answers == whole.answers == []
+    await office.finish()
+    assert wish.answers == whole.answers == ["ack"]
+
+
+async def test_a_message_that_comes_again_while_it_waits_is_not_acked_by_its_own_copy(office):
+    await office.put(await office.fact(StorageReady(ABOUT, "u")))
+    first = await office.fact(Held(ABOUT.whole(), "x"))
+    again = Letter(first.metadata.stream, first.subject, first.data, first.metadata.sequence.stream, 2)
+    await office.put(first, again)
+    assert first.answers == again.answers == []
+    await office.finish()
+    assert again.answers == ["ack"]
 
 
 # --- answers

@@ -11,6 +11,7 @@ import pytest
 from shale.contracts import streams, subjects
 from shale.contracts.envelope import wrap
 from shale.contracts.facts import Gone, Progressed, StorageReady
+from shale.runtime.bus import desk
 from shale.runtime.decision import Do, Wait
 from shale.testkit.office import Letter, Office, a_while, job
 from shale.testkit.soon import soon
@@ -203,7 +204,7 @@ async def test_a_drain_hands_long_work_over_at_once(office):
     office.service.answer = Do("pack")
     letter = job("0-a~1")
     await office.put(letter)
-    await office.desk.drain(0.05)
+    await office.desk.drain(1)
     assert letter.answers[-1] == "nak 0"
     reading = await said(office)
     assert (reading.state, reading.attempt) == ("Retrying", 1)
@@ -221,6 +222,22 @@ async def test_a_drain_lets_go_of_work_that_does_not_stop_and_counts_no_death(of
     assert office.desk.busy == {}
     assert "ack" not in letter.answers
     assert (await office.plane.last(ABOUT, "builder.0-a~1")).reading.state == "Retrying"
+
+
+async def test_a_drain_takes_its_grace_once_and_waits_for_no_bus_that_is_silent(office, monkeypatch):
+    waited: list[float] = []
+
+    async def idle(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(desk, "LAST_WORDS", 0.01)
+    monkeypatch.setattr(office.desk, "_idle", idle)
+    await office.put(job("0-a~1"))
+    [case] = office.desk.busy.values()
+    case.work.rests = for_ever
+    await asyncio.wait_for(office.desk.drain(5), 60)
+    assert waited == [2.5, 2.5, 0.01]
+    await office.finish()
 
 
 async def test_a_drain_keeps_alive_what_is_in_hand():

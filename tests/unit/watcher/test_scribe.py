@@ -75,12 +75,22 @@ REBUILT = (AGAIN[0], msgspec.structs.replace(BUILT, about=SECOND))
 STUCK = status(WISH, readings=(STALLED,))
 OTHER = msgspec.structs.replace(STALLED, message="make the folder /b")
 TRYING = Progressed(ABOUT, "builder-sync.1-bb~1", "Retrying", message="disk full", next_at=AT + 8)
+REFUSED = Progressed(ABOUT, "storage-provisioner", "Retrying", message="may not", next_at=AT + 8)
+BINDING = Progressed(ABOUT, "storage-provisioner", "Waiting", "Binding", "claim a/b is not bound yet")
 RETRYING = status(*ROAD, readings=(TRYING,))
 
 TABLE = {
     # writing
     "writes nothing before the first change of phase": (seen(told(WISH, HELD)), Done()),
     "writes at once that it is stalled": (seen(told(WISH, readings=[STALLED])), write(WISH, readings=(STALLED,))),
+    "writes from the start that it is retried": (
+        seen(told(WISH, readings=[REFUSED])),
+        write(WISH, readings=(REFUSED,)),
+    ),
+    "writes from the start what its storage waits for": (
+        seen(told(WISH, readings=[BINDING])),
+        write(WISH, readings=(BINDING,)),
+    ),
     "writes the first change of phase": (seen(told(WISH, READY)), write(WISH, READY)),
     "writes a change of phase, however soon": (
         seen(told(*ROAD), status(WISH, READY), written=AT),
@@ -151,17 +161,21 @@ TABLE = {
         seen(told(WISH, *REBUILT, *THRICE, about=THIRD), status(WISH, *REBUILT, *THRICE, about=THIRD)),
         Do(Forget(READ, before=3, keep=2)),
     ),
-    "forgets nothing below the newest while that one is in work, though one between was built": (
+    "forgets what is below the one whose image is shown while the newest is in work": (
         seen(told(WISH, *REBUILT, THRICE[0], about=THIRD), status(WISH, *REBUILT, THRICE[0], about=THIRD)),
-        Done(),
+        Do(Forget(READ, before=3, keep=2)),
     ),
     "does not take what is held for an older generation": (
         seen(told(WISH, HELD, BUILT), status(WISH, HELD, BUILT)),
         Done(),
     ),
-    "forgets nothing while the newest is in work": (
+    "forgets an older one at once, though the newest may never end": (
         seen(told(WISH, AGAIN[0], about=SECOND), status(WISH, AGAIN[0], about=SECOND, before=PACKING)),
-        Done(),
+        Do(Forget(READ, before=2)),
+    ),
+    "forgets before it writes, as a status may be refused": (
+        seen(told(WISH, *AGAIN, about=SECOND), PACKING),
+        Do(Forget(READ, before=2)),
     ),
     "forgets a failed try below a failed one": (
         seen(told(WISH, *AGAIN, about=SECOND), status(WISH, *AGAIN, about=SECOND)),

@@ -80,9 +80,9 @@ def _api(card: Card) -> Iterator[str]:
     """Yield what a card asks of JetStream: to read levels, to be handed its messages, to keep its buckets."""
     facts, now, jobs = streams.FACTS.name, streams.NOW.name, streams.JOBS.name
     for wanted, asked in (
-        (True, (f"DIRECT.GET.{facts}", f"STREAM.MSG.GET.{facts}")),
+        # of an object with more generations than one answer holds, they are listed
+        (True, (f"DIRECT.GET.{facts}", f"STREAM.MSG.GET.{facts}", f"STREAM.INFO.{facts}")),
         (card.hears, (f"STREAM.INFO.{streams.TICKS.name}",)),  # a tick is armed by the server's clock
-        (card.refers, (f"STREAM.INFO.{facts}",)),
         (card.reads, (f"DIRECT.GET.{now}",)),
         (set(READINGS) & set(card.says), (f"STREAM.MSG.GET.{now}", f"STREAM.INFO.{now}")),
         (card.asks, (f"STREAM.INFO.{jobs}", f"STREAM.PURGE.{jobs}")),

@@ -6,7 +6,7 @@ import msgspec
 
 from shale.cli import leftovers
 from shale.cli.kinds import Target
-from shale.contracts import streams, subjects
+from shale.contracts import subjects
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Fact, Gone, ImageBuilt, LayerPacked, LayerRefused, Progressed, Refused
@@ -15,7 +15,7 @@ from shale.kube.resources import Missing, Resources
 from shale.runtime.bus import history
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.jetplane import JetPlane
-from shale.runtime.bus.levels import read
+from shale.runtime.bus.referrals import borne
 from shale.runtime.told import Told
 
 HISTORY_WITHIN = 10.0
@@ -51,9 +51,8 @@ async def find(bus: Bus, resources: Resources, wanted: Target, namespace: str) -
     if not isinstance(obj, Missing):
         meta = obj.metadata
         return Found(About(wanted.kind.word, namespace, wanted.name, meta.uid, meta.generation), obj)
-    wishes = subjects.wishes(wanted.kind.word, namespace, wanted.name)
-    level = await read(bus, streams.FACTS.name, (wishes,))
-    newest = max(level.said, key=lambda said: said.sequence, default=None)
+    wishes = await borne(bus, wanted.kind.word, namespace, wanted.name)
+    newest = max(wishes, key=lambda said: said.sequence, default=None)
     return None if newest is None else Found(newest.fact.about, None)
 
 

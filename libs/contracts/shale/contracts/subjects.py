@@ -163,6 +163,11 @@ def of_wish(about: About) -> str:
     return f"shale.fact.{_of(about)}.{about.generation}.declared"
 
 
+def of_image(about: About) -> str:
+    """Return the subject on which the image of one generation of an object is told."""
+    return f"shale.fact.{_of(about)}.{about.generation}.image-built"
+
+
 def wish(job: str) -> str:
     """Return the filter of the one wish that the job on this subject was asked for. Raises SubjectError."""
     match job.split("."):
@@ -175,18 +180,23 @@ def wish(job: str) -> str:
 def levels(about: About) -> tuple[str, ...]:
     """Return the filters of all that is told of one generation.
 
-    Its own milestones, the whole object's, what was declared and
-
-    built at any generation, and whether it is gone. Never `<uid>.>`: above 1,024 subjects the answer is 413 and empty
-    (nats-findings).
+    Its own milestones, the whole object's, what was declared and built at any generation, and whether it is gone. Never
+    `<uid>.>`: above 1,024 subjects the answer is 413 and empty (nats-findings).
     """
+    return narrowed(about, generations(about))
+
+
+def generations(about: About) -> tuple[str, str]:
+    """Return the filters of what an object's generations have in common: what was declared, and what was built."""
     uid = f"shale.fact.{_of(about)}"
-    return (
-        *(f"{uid}.{generation}.>" for generation in sorted({0, about.generation})),
-        f"{uid}.*.declared",
-        f"{uid}.*.image-built",
-        of_gone(about.uid),
-    )
+    return f"{uid}.*.declared", f"{uid}.*.image-built"
+
+
+def narrowed(about: About, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the filters of what is told of one generation, and of these subjects of the others."""
+    uid = f"shale.fact.{_of(about)}"
+    own = (f"{uid}.{generation}.>" for generation in sorted({0, about.generation}))
+    return (*own, *others, of_gone(about.uid))
 
 
 def heard(kind: str, fact: type[Any]) -> str:

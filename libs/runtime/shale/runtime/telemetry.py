@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ _STANDARD = set(vars(logging.makeLogRecord({})))
 
 SHOWN = 512
 """Characters of a stranger's words that are logged."""
+
+LAST_TRACES = 3.0
+"""Seconds that the end of a process waits for who takes its traces."""
 
 _log = logging.getLogger("shale.bus")
 _tracer = trace.get_tracer("shale")
@@ -69,6 +73,15 @@ def start(service: str, level: str) -> None:
         provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         trace.set_tracer_provider(provider)
+
+
+def stop() -> None:
+    """Send the traces that are not sent yet, for LAST_TRACES at most: nobody may be there to take them."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        sender = threading.Thread(target=provider.shutdown, daemon=True)
+        sender.start()
+        sender.join(LAST_TRACES)
 
 
 def _ended(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:

@@ -14,7 +14,7 @@ from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
 from shale.watcher.card import SCRIBE
-from shale.watcher.project import TERMINAL, project
+from shale.watcher.project import TERMINAL, WAITS, project
 
 STEP_BYTES = 0.05
 STEP_SECONDS = 5.0
@@ -51,6 +51,8 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         return Do(Look())
     if obj is None or told.declared is None:
         return Do(Forget(told.up_to)) if obj is None and _is_left(told) else Done()
+    if _is_outlived(told):  # first: a status that cannot be written must not let them pile up
+        return Do(_outlived(told))
     status = project(told, obj.status, _rfc3339(told.now))
     if _is_first_wait(obj.status, status):
         return Done()
@@ -61,7 +63,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
             if told.now < (due := seen.written + STEP_SECONDS):
                 return Wait("Throttled", "", until=due)
         return Do(ApplyStatus(status))
-    return Do(_outlived(told)) if status.phase in TERMINAL and _is_outlived(told) else Done()
+    return Done()
 
 
 def _is_left(told: Told) -> bool:
@@ -71,8 +73,8 @@ def _is_left(told: Told) -> bool:
 
 
 def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """No status is written before the first change of phase."""
-    return not before.phase and after.phase == "Provisioning" and not any(c.type == "Stalled" for c in after.conditions)
+    """No status is written before the first change of phase, unless there is more to say than that it waits."""
+    return not before.phase and after.phase == "Provisioning" and all(c.message == WAITS for c in after.conditions)
 
 
 def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
@@ -97,7 +99,7 @@ def _step(before: ModelVersionStatus, after: ModelVersionStatus) -> float:
 
 
 def _outlived(told: Told) -> Forget:
-    """Purge what nobody needs once the newest generation has its end: all older ones but the one whose image counts."""
+    """Purge what nobody needs once a newer generation is declared: all older ones but the one whose image counts."""
     keep = told.built.about.generation if told.built else 0
     return Forget(told.up_to, before=told.about.generation, keep=keep)
 

@@ -13,7 +13,7 @@ from shale.cli.local import child
 from shale.cli.local.home import Running
 
 GRACE = 8.0
-"""Seconds between SIGTERM and SIGKILL: enough for a drain, which takes up to twice `services.DRAIN`."""
+"""Seconds between SIGTERM and SIGKILL: enough for a drain, which takes up to `services.DRAIN`, and a goodbye."""
 
 
 class Program(msgspec.Struct, frozen=True):

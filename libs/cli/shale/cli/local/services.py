@@ -16,7 +16,7 @@ WITHIN = 30.0
 """Seconds in which all services must be ready; they take about one on an idle machine."""
 
 DRAIN = 2.0
-"""Seconds that a service gives its work to end, and again to stop: twice this, and its goodbye, is less than GRACE."""
+"""Seconds that a service gives its work to end and to stop: with its last fetch and its goodbye less than GRACE."""
 
 _PER_PROCESS = frozenset({f"{PREFIX}INSTANCE", f"{PREFIX}HEALTH_PORT"})
 """Settings that no two processes may share."""

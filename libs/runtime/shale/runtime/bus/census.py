@@ -11,7 +11,7 @@ from shale.runtime.telemetry import skipped
 
 
 class JetCensus:
-    """Reads subjects only; the server answers 100,000 of them at a time."""
+    """Reads subjects only; the server answers 100,000 of them at a time, in one order."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
@@ -26,22 +26,40 @@ class JetCensus:
 
         Raises Transient.
         """
-        newest: dict[str, About] = {}
-        offset, total = 0, 1
-        while offset < total:
-            body = {"subjects_filter": subjects.wishes(kind, namespace), "offset": offset}
-            answer = await self.bus.api(f"STREAM.INFO.{streams.FACTS.name}", body)
-            if "error" in answer:
-                raise Transient(f"{streams.FACTS.name}: {answer['error'].get('description')}")
-            found: dict[str, int] = answer["state"].get("subjects") or {}
-            for about in filter(None, map(_about, found)):
-                if about.uid not in newest or newest[about.uid].generation < about.generation:
-                    newest[about.uid] = about
-            offset, total = offset + max(1, len(found)), int(answer.get("total", 0))
-        return newest.values()
+        return await declared(self.bus, subjects.wishes(kind, namespace))
 
 
-def _about(subject: str) -> About | None:
+async def declared(bus: Bus, wishes: str) -> Iterable[About]:
+    """Return whoever has a `Declared` under a filter of wishes, the newest generation each. Raises Transient."""
+    newest: dict[str, About] = {}
+    found, _ = await listed(bus, wishes)
+    for about in filter(None, map(about_of, found)):
+        if about.uid not in newest or newest[about.uid].generation < about.generation:
+            newest[about.uid] = about
+    return newest.values()
+
+
+async def listed(bus: Bus, chosen: str) -> tuple[list[str], int]:
+    """Return the subjects of facts under a filter, however many, and the last sequence that they surely reach to.
+
+    The leader answers. Raises Transient.
+    """
+    found: list[str] = []
+    last: int | None = None
+    total = 1
+    while len(found) < total:
+        body = {"subjects_filter": chosen, "offset": len(found)}
+        answer = await bus.api(f"STREAM.INFO.{streams.FACTS.name}", body)
+        if "error" in answer:
+            raise Transient(f"{streams.FACTS.name}: {answer['error'].get('description')}")
+        page: dict[str, int] = answer["state"].get("subjects") or {}
+        last = int(answer["state"].get("last_seq", 0)) if last is None else last
+        found += page
+        total = int(answer.get("total", 0)) if page else 0
+    return found, last or 0
+
+
+def about_of(subject: str) -> About | None:
     """Return whom a subject is about; what is none of ours is skipped, or it would hide all the others for ever."""
     try:
         return subjects.place(subject).about

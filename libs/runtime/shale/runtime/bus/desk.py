@@ -3,10 +3,12 @@
 Coalesced per object, settled serially per object, all of them heartbeaten.
 
 A wake-up is a key (the uid) with letters; letters that come while their key is in hand wait and are settled together
-afterwards. For a job the key is its subject: one worker packs many layers of one object at a time.
+afterwards; the newest of them stands for the others, which are acked. For a job the key is its subject: one worker
+packs many layers of one object at a time.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 
@@ -19,7 +21,7 @@ from shale.contracts.facts import Declared, Gone
 from shale.runtime.beat import Cause
 from shale.runtime.bus.connection import Bus
 from shale.runtime.bus.dead import bury, bury_undecodable
-from shale.runtime.bus.letters import Letter, age, newest, read
+from shale.runtime.bus.letters import Letter, age, is_again, newest, outdates, read
 from shale.runtime.loop import settle
 from shale.runtime.plane import Ack, Answer, Leave, Nak, Plane, Term
 from shale.runtime.quarantine import Quarantine
@@ -40,6 +42,9 @@ class Case:
         self.letters = letters
         self.work = work
 
+
+LAST_WORDS = 1.0
+"""Seconds in which is said what is handed over without having stopped: a bus that does not answer is not waited for."""
 
 MISSED = 2
 """Heartbeats that may fail: the third would come when the server has given the messages to others."""
@@ -81,10 +86,22 @@ class Desk:
                 await self._bury(message, f"{error}" if isinstance(error, ValueError) else repr(error))
                 continue
             if letter is not None and letter.trigger.about.kind in self.service.card.minds:
-                self.waiting.setdefault(letter.key, []).append(letter)
+                for outdated in self._take(letter):
+                    await outdated.ack()
             else:
                 await message.ack()
         self._pump()
+
+    def _take(self, letter: Letter) -> list[Msg]:
+        """Let a letter wait for its key; return the messages that need not wait, as another one stands for them.
+
+        However much is told of one object, it takes no more room than any other's.
+        """
+        waiting = [one for one in self.waiting.get(letter.key, []) if not is_again(letter, one)]
+        if any(outdates(one, letter) for one in waiting):
+            return [letter.message]
+        self.waiting[letter.key] = [*(one for one in waiting if not outdates(letter, one)), letter]
+        return [one.message for one in waiting if outdates(letter, one)]
 
     async def _bury(self, message: Msg, why: str) -> None:
         try:
@@ -206,10 +223,10 @@ class Desk:
                 case.work.beat.stop("over")
 
     async def drain(self, grace: float) -> None:
-        """Give back what waits, let short work end, hand over the rest; after `grace` seconds more, let go.
+        """Give back what waits, let short work end, hand over the rest; after `grace` seconds in all, let go.
 
         What is in hand is kept alive meanwhile. What does not even stop is told as handed over: it did not die of its
-        input.
+        input. For that there is LAST_WORDS more.
         """
         pulse = asyncio.create_task(self.beat())
         try:
@@ -223,13 +240,16 @@ class Desk:
             for letter in letters:
                 await self._give_back(letter.message)
         self.waiting.clear()
-        await self._idle(grace)
+        await self._idle(grace / 2)
         self._stop_all("handed over")
-        await self._idle(grace)
-        await asyncio.gather(*(case.work.rests("handed over: this process ends") for case in self.busy.values()))
+        await self._idle(grace / 2)
+        stuck = [case.work.rests("handed over: this process ends") for case in self.busy.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await asyncio.gather(*stuck)
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._idle(LAST_WORDS)
 
     async def _give_back(self, message: Msg) -> None:
         try:

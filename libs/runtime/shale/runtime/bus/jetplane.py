@@ -18,7 +18,8 @@ from shale.contracts.facts import Gone, Held, Milestone, Progressed
 from shale.contracts.jobs import Job
 from shale.runtime.bus.clock import ServerClock, age_of
 from shale.runtime.bus.connection import FENCE, FENCE_SUBJECT, HEARD, TTL, Bus
-from shale.runtime.bus.levels import last_reading, read, read_fresh
+from shale.runtime.bus.generations import read_newest
+from shale.runtime.bus.levels import TooMany, last_reading, read, read_fresh
 from shale.runtime.bus.referrals import named, referrers
 from shale.runtime.plane import Mark
 from shale.runtime.told import Told
@@ -44,7 +45,10 @@ class JetPlane:
         """Return the levels: jobs first, then facts, so that a part is always seen as asked, done or refused."""
         pending = await self._pending(about) if asked else frozenset[tuple[str, str]]()
         now = await read(self.bus, streams.NOW.name, (self._readings(about),)) if readings else None
-        level = await read_fresh(self.bus, streams.FACTS.name, subjects.levels(about), sequence)
+        try:
+            level = await read_fresh(self.bus, streams.FACTS.name, subjects.levels(about), sequence)
+        except TooMany:
+            level = await read_newest(self.bus, about, sequence)
         if level is None:
             return None
         progress = tuple(s.fact for s in now.said if isinstance(s.fact, Progressed)) if now else ()

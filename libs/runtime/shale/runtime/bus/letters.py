@@ -66,6 +66,20 @@ def newest(letters: list[Letter]) -> Trigger:
     return Woken(trigger.about, max(one.sequence for one in woken), max(one.heard for one in woken))
 
 
+def is_again(letter: Letter, other: Letter) -> bool:
+    """Whether both are deliveries of one message: who acks one of them acks the other."""
+    one, two = letter.message.metadata, other.message.metadata
+    return (one.stream, one.sequence.stream) == (two.stream, two.sequence.stream)
+
+
+def outdates(letter: Letter, other: Letter) -> bool:
+    """Whether who settles the one settles the other: it looks at no older wish and reads nothing older; never a job."""
+    one, two = letter.trigger, other.trigger
+    if not isinstance(one, Woken) or not isinstance(two, Woken):
+        return False
+    return one.about.generation >= two.about.generation and one.sequence >= two.sequence and one.heard >= two.heard
+
+
 def age(letter: Letter) -> tuple[int, int]:
     """Sort the newest wish last, and among its facts the newest: that one's sequence is what a read must show."""
     return letter.trigger.about.generation, getattr(letter.trigger, "sequence", 0)

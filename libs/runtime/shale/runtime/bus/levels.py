@@ -25,10 +25,14 @@ class Level(msgspec.Struct, frozen=True):
     up_to: int = 0
 
 
+class TooMany(Transient):
+    """More subjects lie under the filters than the server answers at once: it answered nothing at all."""
+
+
 async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
     """Return the last message of each subject under `filters`. Undecodable ones are skipped and logged.
 
-    Raises Transient.
+    Raises Transient, TooMany.
     """
     inbox = bus.client.new_inbox()
     sub = await bus.client.subscribe(inbox)  # pyright: ignore[reportUnknownMemberType]
@@ -46,7 +50,8 @@ async def read(bus: Bus, stream: str, filters: Sequence[str]) -> Level:
             if status == "404":
                 return Level()
             if status is not None:
-                raise Transient(f"reading {stream} under {', '.join(filters)}: {status} {headers.get('Description')}")
+                kind = TooMany if status == "413" else Transient
+                raise kind(f"reading {stream} under {', '.join(filters)}: {status} {headers.get('Description')}")
             if (one := _decode(message, headers)) is not None:
                 said.append(one)
     except (TimeoutError, nats.errors.Error) as error:
