@@ -34,6 +34,10 @@ lint:
 fix:
     python3 run.py fix
 
+# messages, writes, seconds and their ratios, into tests/bench/figures.json; on a quiet machine
+bench:
+    python3 run.py bench
+
 # print CRDs, schemas, AsyncAPI, samples and the map anew from the Structs and cards
 write:
     .venv/bin/shale-blueprint write

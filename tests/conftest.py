@@ -39,4 +39,4 @@ def spoken() -> Iterator[None]:
     logging.getLogger("shale").setLevel(logging.NOTSET)
 
 
-pytest_plugins = ["shale.testkit.fixtures", "shale.testkit.registries", "shale.testkit.kube"]
+pytest_plugins = [f"shale.testkit.{name}" for name in ("fixtures", "registries", "containers", "kube")]

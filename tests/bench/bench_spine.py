@@ -12,12 +12,22 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from shale.testkit.house import House
 from shale.testkit.visitor import Visitor, visiting
 
 
-async def _one(visitor: Visitor, number: int) -> tuple[float, collections.Counter[str]]:
-    """Build one version of 1 KB; return the seconds to Ready, and how many messages of each word were published."""
+class One(msgspec.Struct, frozen=True):
+    """One version of 1 KB: seconds until it was applied, until it was Ready, and how many messages of each word."""
+
+    applied: float
+    ready: float
+    messages: collections.Counter[str]
+
+
+async def _one(visitor: Visitor, number: int) -> One:
+    """Build one version."""
     name = f"bench-{number}"
     folder = visitor.house.models / name
     folder.mkdir()
@@ -25,10 +35,11 @@ async def _one(visitor: Visitor, number: int) -> tuple[float, collections.Counte
     visitor.heard.clear()
     began = time.monotonic()
     uid = (await visitor.apply(name)).metadata.uid
+    applied = time.monotonic() - began
     await visitor.reaches(name)
-    took = time.monotonic() - began
+    ready = time.monotonic() - began
     await asyncio.sleep(0.3)  # what is said after Ready counts too
-    return took, collections.Counter(_what(one.subject) for one in visitor.heard if uid in one.subject)
+    return One(applied, ready, collections.Counter(_what(one.subject) for one in visitor.heard if uid in one.subject))
 
 
 def _what(subject: str) -> str:
@@ -41,19 +52,20 @@ async def _measure(house: House, rounds: int) -> dict[str, object]:
     async with visiting(house) as visitor:
         await _one(visitor, 0)  # everything is up and imported
         runs = [await _one(visitor, number) for number in range(1, rounds + 1)]
-    times = sorted(took for took, _ in runs)
-    words = {
-        word: statistics.median(count[word] for _, count in runs) for word in sorted(set().union(*(c for _, c in runs)))
-    }
+    times = sorted(one.ready for one in runs)
+    apply, ready = statistics.median(one.applied for one in runs), statistics.median(times)
+    words = sorted(set().union(*(one.messages for one in runs)))
     return {
-        "rounds": rounds,
+        "n": rounds,
         "apply_to_ready_seconds": {
-            "p50": round(statistics.median(times), 3),
+            "p50": round(ready, 3),
             "p90": round(times[int(0.9 * (rounds - 1))], 3),
             "max": round(times[-1], 3),
         },
-        "messages_per_version": statistics.median(count.total() for _, count in runs),
-        "messages": words,
+        "apply_seconds": {"p50": round(apply, 5)},
+        "ratio_ready_to_apply": round(ready / apply, 1),
+        "messages_per_version": statistics.median(one.messages.total() for one in runs),
+        "messages": {word: statistics.median(one.messages[word] for one in runs) for word in words},
     }
 
 

@@ -128,7 +128,7 @@ async def test_what_strangers_write_ends_no_watcher_and_hides_nobody(house: Hous
 
     await visitor.until("the stranger's object gone", over, within=60)
     listing = await visitor.resources.list(KINDS["modelversion"], "team-a")
-    assert sorted(one.name for one in listing.unreadable) == ["odd", "worse"]
+    assert sorted(one.metadata.name for one in listing.unreadable) == ["odd", "worse"]
     assert watcher.is_running
     for key in odd:
         await visitor.delete(key.rpartition(".")[2])

@@ -9,10 +9,11 @@ from secrets import token_hex
 
 import pytest
 
+from shale.contracts.errors import Transient
 from shale.kube.client import Client
 from shale.kube.connection import connected
 from shale.kube.gvk import Gvk
-from shale.kube.resources import Missing
+from shale.kube.resources import Invalid, Missing
 from shale.storage_provisioner.cluster import manifests
 from shale.testkit.house import House
 from shale.testkit.kube import bed_of_ones_own
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.real_nats, pytest.mark.slow]
 IMAGE = "registry.example/shale/builder-sync:1"
 VERSION = Gvk("shale.dev/v1alpha1", "ModelVersion")
 CLAIM, VOLUME = Gvk("v1", "PersistentVolumeClaim"), Gvk("v1", "PersistentVolume")
+QUOTA = Gvk("v1", "ResourceQuota")
 OURS = [VOLUME, CLAIM, Gvk("v1", "Service"), Gvk("v1", "Pod")]
 WITHIN = 120.0
 """Seconds: a version waits for ticks of whole seconds, and the machine may be busy."""
@@ -118,6 +120,24 @@ async def users_claim(client, ns, name="weights"):
     await client.create({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": spec})
 
 
+async def lets_no_pod_in(client, ns):
+    """Give the namespace a quota of no Pod, and wait until it is heeded."""
+    spec = {"hard": {"pods": "0"}}
+    meta = {"name": "none", "namespace": ns}
+    await client.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": spec})
+    spec = {"containers": [{"name": "c", "image": IMAGE}], "automountServiceAccountToken": False}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+    async def look():
+        try:
+            said = await client.apply(pod, dry_run=True)
+        except Transient:  # its controller has not come to it yet
+            return False
+        return isinstance(said, Invalid) and "exceeded quota" in said.message
+
+    await soon_asked(look, WITHIN)
+
+
 async def apply(client, ns, name, storage, **spec):
     whole = {"modelName": name, "imageRepo": f"models/{ns}/{name}", "imageTag": "v1", "storage": storage, **spec}
     meta = {"name": name, "namespace": ns}
@@ -197,7 +217,10 @@ async def test_what_is_missing_is_named_and_heals_when_it_comes(client, ns, clus
         assert f"claim {ns}/weights is not there: create it" in await condition(
             client, ns, "mv", "Stalled", "ClaimNotFound"
         )
+        await lets_no_pod_in(client, ns)
         await users_claim(client, ns)
+        assert "exceeded quota: none" in await condition(client, ns, "mv", "Stalled", "NotAccepted")
+        await client.delete(QUOTA, ns, "none")
         assert f"waits for image {IMAGE}" in await condition(client, ns, "mv", "Stalled", "ImageNotPulled")
         machine.images[IMAGE] = image
         assert "put the model there" in await condition(client, ns, "mv", "Stalled", "SourceNotFound")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shale.contracts.resources import KINDS
+from shale.contracts.resources import GROUP, KINDS, VERSION
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Invalid
 from shale.testkit.agreement import Judge, verdicts
@@ -212,6 +212,8 @@ SHAPES = [
     {"layout": "zip"},
     {"attempt": "1"},
     {"attempt": 1.5},
+    {"attempt": True},
+    {"attempt": None},
     {"attempt": -1},
     {"attempt": 1_000_001},
     {"dryRun": "yes"},
@@ -232,6 +234,24 @@ SHAPES = [
 @pytest.mark.parametrize("fields", SHAPES, ids=lambda fields: msgspec.json.encode(fields).decode()[:60])
 async def test_both_refuse_the_shape(server, fields):
     assert (await verdicts(server, spec(**fields)))[0] is False
+
+
+@pytest.mark.parametrize("value", [1.0, 0.0, -0.0, 1e3])
+async def test_both_take_a_whole_number_with_a_point_and_keep_it_without(server, value):
+    name, kind = fresh(), KINDS["modelversion"]
+    embedded = EmbeddedResources(MemoryBucket())
+    for attempt in (value, value + 1):
+        manifest = version(NS, name, {"attempt": attempt})
+        assert server.verdict(kind, manifest) == ""
+        assert (await embedded.apply(manifest, "user")).spec.attempt == attempt
+    _, theirs = server.call("GET", f"/apis/{GROUP}/{VERSION}/namespaces/{NS}/{kind.plural}/{name}")
+    ours = await embedded.get(kind, NS, name)
+    assert (repr(theirs["spec"]["attempt"]), ours.metadata.generation) == (repr(ours.spec.attempt), 2)
+
+
+@pytest.mark.parametrize("value", [1e7, -1.0, 1e300, 1.5])
+async def test_both_refuse_the_number_with_a_point(server, value):
+    assert (await verdicts(server, spec(attempt=value)))[0] is False
 
 
 METADATA = [

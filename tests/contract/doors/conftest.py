@@ -11,6 +11,7 @@ from shale.kube.connection import connected
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Resources
 from shale.runtime.plane import Plane
+from shale.testkit import containers
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.kube import Cluster
 from shale.testkit.rigs import Real, Rig, Sim
@@ -59,10 +60,12 @@ def make_bucket(request, make: str) -> Bucket:
         pytest.skip("no fixture real_bucket: the real bucket is not built yet")
 
 
-@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.real_nats)])
+@pytest.fixture(params=["simulated", pytest.param("real", marks=REAL), *containers.flavours()])
 def rig(request) -> Rig:
     """A bus of each make, on which nothing was said."""
-    return Sim() if request.param == "simulated" else Real(request.getfixturevalue("real_bus"))
+    if request.param == "simulated":
+        return Sim()
+    return Real(request.getfixturevalue("real_bus" if request.param == "real" else "container_bus"))
 
 
 @pytest.fixture

@@ -11,17 +11,20 @@ from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from shale.oci.layout import Layout
 from shale.oci.registry import BLOCK, Mismatch, Missing, Pushed, push
+from shale.testkit import containers
 
 REPO, OTHER = "team/resnet", "team/other"
 WEIGHTS = b"weights" * 1000
 NOWHERE = digest.of(b"nobody pushed this")
 
 
-@pytest.fixture(params=["layout", "plain", "tls", "htpasswd", "token"])
+@pytest.fixture(params=["layout", "plain", "tls", "htpasswd", "token", *containers.flavours()])
 def registry(request, tmp_path):
     """One empty registry per adapter: the folder, and a real docker-registry in each way it may be reached."""
     if request.param == "layout":
         return Layout(tmp_path)
+    if request.param == "container":
+        return request.getfixturevalue("container_distribution")
     return request.getfixturevalue("distribution_at")(request.param)
 
 

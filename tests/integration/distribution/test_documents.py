@@ -1,5 +1,7 @@
 """Tags, referrers and deletion: what real and played registries do about them."""
 
+import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -10,6 +12,7 @@ from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, MODEL_MANIFEST, Descriptor
 from shale.oci.distribution.referrers import fallback
 from shale.oci.profiles import DISTRIBUTION
+from shale.oci.refusal import Refused
 from shale.oci.registry import Unsupported, push
 from shale.testkit import front
 
@@ -124,8 +127,35 @@ def test_pages_that_never_end_are_given_up(rough, monkeypatch):
     monkeypatch.setattr("shale.oci.distribution.links._MOST", 20)
     link = {"Link": f'</v2/{REPO}/tags/list>; rel="next"'}
     rough.front.on("^GET .*/tags/list", front.answer(200, link, b'{"tags":["a"]}'), times=999)
-    with pytest.raises(ValueError, match="in more than 20 pages"):
+    with pytest.raises(Refused, match=r"lists team/resnet in more than 20 pages, as no registry does"):
         rough.registry.tags(REPO)
+    assert rough.front.count("^GET .*/tags/list") == 20
+
+
+def test_pages_that_are_too_much_in_all_are_given_up(rough, monkeypatch):
+    monkeypatch.setattr("shale.oci.distribution.links._MOST_BYTES", 3000)
+    link = {"Link": f'</v2/{REPO}/tags/list>; rel="next"'}
+    rough.front.on("^GET .*/tags/list", front.answer(200, link, b'{"tags":[]}' + b" " * 989), times=999)
+    with pytest.raises(Refused, match=r"lists team/resnet in more than 3000 bytes"):
+        rough.registry.tags(REPO)
+    assert rough.front.count("^GET .*/tags/list") == 4
+
+
+def test_tags_without_an_end_are_given_up(rough, monkeypatch):
+    """Each page names others; a tag that is listed twice, or is none, is not counted."""
+    monkeypatch.setattr("shale.oci.distribution.tags.MOST", 20)
+    counted = itertools.count()
+
+    def lists(exchange):
+        at = next(counted)
+        names = [*(f"t{at}-{number}" for number in range(4)), "latest", "no tag", "x" * 129, "sha256-" + "a" * 64]
+        link = {"Link": f'</v2/{REPO}/tags/list?last={at}>; rel="next"'}
+        exchange.reply(200, link, json.dumps({"tags": names}).encode())
+
+    rough.front.on("^GET .*/tags/list", lists, times=999)
+    with pytest.raises(Refused, match=r"team/resnet has more than 20 tags: delete those that nobody needs"):
+        rough.registry.tags(REPO)
+    assert rough.front.count("^GET .*/tags/list") == 5
 
 
 def test_an_answer_larger_than_any_list_is_refused(rough):

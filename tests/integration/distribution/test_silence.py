@@ -1,5 +1,6 @@
 """Registries that are silent or drip: each work ends in time, others go on, and a stop is heard while they wait."""
 
+import select
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -117,9 +118,20 @@ class Stop:
         self.asked, self._after = 0, after
 
     def __call__(self, seconds):
-        del seconds
-        self.asked += 1
+        self.asked += bool(seconds)
         if self.asked > self._after:
+            raise StoppedError
+
+
+class Once:
+    """A stop that comes as soon as something is so."""
+
+    def __init__(self):
+        self.so = bool
+
+    def __call__(self, seconds):
+        del seconds
+        if self.so():
             raise StoppedError
 
 
@@ -138,10 +150,53 @@ def test_a_stop_is_heard_in_a_pause(distribution_behind, trouble, after):
     assert stop.asked == after + 1
 
 
+def test_a_stop_is_heard_before_each_request(distribution_behind):
+    """A registry that is busy with nothing else than to lead us on."""
+    stop = Once()
+    rough = distribution_behind("plain", patience=LONG, pause=stop)
+    stop.so = lambda: rough.front.count("tags/list") == 3
+    link = {"Link": f'</v2/{REPO}/tags/list>; rel="next"'}
+    rough.front.on("^GET .*/tags/list", front.answer(200, link, b'{"tags":["a"]}'), times=99)
+    with pytest.raises(StoppedError):
+        rough.registry.tags(REPO)
+    rough.front.calm()
+    stop.so = lambda: rough.front.count("^GET ") == 2
+    rough.front.on("^GET ", front.answer(307, {"Location": "/v2/elsewhere"}), times=99)
+    with pytest.raises(StoppedError):
+        rough.registry.tags(REPO)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda registry: registry.tags(REPO), id="a list"),
+        pytest.param(lambda registry: b"".join(registry.pull(REPO, PUSHED.digest)), id="a blob"),
+    ],
+)
+def test_a_stop_is_heard_while_an_answer_drips(distribution_behind, work):
+    stop = Once()
+    rough = distribution_behind("plain", patience=LONG, pause=stop)
+    push(rough.registry, REPO, [BLOB])
+    rough.front.calm()
+    stop.so = lambda: rough.front.count("^GET ") > 0
+    rough.front.on("^GET ", front.drip_body, times=99)
+    with pytest.raises(StoppedError):
+        work(rough.registry)
+    assert rough.front.count("^GET ") == 1
+
+
+def test_who_is_stopped_takes_back_what_is_half_done(distribution_behind):
+    stop = Once()
+    rough = distribution_behind("plain", patience=LONG, pause=stop)
+    stop.so = lambda: rough.front.count("^PATCH ") == 2
+    with pytest.raises(StoppedError):
+        push(rough.registry, REPO, [BLOB])
+    assert [one.method for one in rough.front.seen][-3:] == ["PATCH", "PATCH", "DELETE"]
+
+
 WHOLE = msgspec.structs.replace(GHCR, api="", part_bytes=2**16)
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["known", "not known"])
 def sent(registry, blob, known=None):
     with registry.upload(REPO, known) as upload:
         upload.write(blob)
@@ -150,7 +205,9 @@ def sent(registry, blob, known=None):
 
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
 def test_a_stop_is_heard_while_a_whole_blob_waits_for_its_answer(distribution_behind, known):
-    rough = distribution_behind("plain", patience=LONG, pause=Stop(1), profile=lambda _: WHOLE)
+    stop = Once()
+    rough = distribution_behind("plain", patience=LONG, pause=stop, profile=lambda _: WHOLE)
+    stop.so = lambda: rough.front.count("^(PUT|PATCH) ") > 0
     rough.front.on("^(PUT|PATCH) ", front.hang)
     with pytest.raises(StoppedError):
         sent(rough.registry, BLOB, known)
@@ -159,8 +216,10 @@ def test_a_stop_is_heard_while_a_whole_blob_waits_for_its_answer(distribution_be
 def test_a_stop_is_heard_while_nobody_takes_a_whole_blob(distribution_behind):
     """The upload lies on a host whose kernel takes the connection, and some bytes."""
     patience = msgspec.structs.replace(LONG, read=3.0)
-    rough = distribution_behind("plain", patience=patience, pause=Stop(), profile=lambda _: WHOLE)
+    stop = Once()
+    rough = distribution_behind("plain", patience=patience, pause=stop, profile=lambda _: WHOLE)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
+        stop.so = lambda: bool(select.select([deaf], [], [], 0)[0])
         there = f"http://127.0.0.1:{deaf.getsockname()[1]}/upload"
         rough.front.on("^POST ", front.answer(202, {"Location": there}))
         with pytest.raises(StoppedError):

@@ -1,8 +1,10 @@
-"""A testbed per module, to be paused, killed and emptied; the doors to it."""
+"""A testbed per module, to be paused, killed and emptied, and servers that are none; the doors to them."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import web
 
 from shale.kube.cluster import ClusterResources
 from shale.kube.connection import Connection, Patience, connected
@@ -31,3 +33,18 @@ async def connection(bed: Testbed) -> AsyncGenerator[Connection]:
 def resources(connection: Connection) -> ClusterResources:
     """Return the door to the testbed's resources."""
     return ClusterResources(connection)
+
+
+@pytest.fixture
+async def serve() -> AsyncGenerator[Callable[[web.Application], Awaitable[str]]]:
+    """Return what serves an application and says its URL."""
+    async with AsyncExitStack() as stack:
+
+        async def started(app: web.Application) -> str:
+            runner = web.AppRunner(app, shutdown_timeout=1)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        yield started

@@ -12,6 +12,7 @@ from shale.kube.connection import connected
 from shale.kube.gvk import Gvk
 from shale.kube.resources import Conflict, Invalid, Missing, Removed
 from shale.testkit.asking import SOON
+from shale.testkit.soon import soon_asked
 
 MAP, NAMESPACE, VOLUME = Gvk("v1", "ConfigMap"), Gvk("v1", "Namespace"), Gvk("v1", "PersistentVolume")
 DEPLOYMENT, ROUTE = Gvk("apps/v1", "Deployment"), Gvk("gateway.networking.k8s.io/v1", "HTTPRoute")
@@ -170,3 +171,17 @@ async def test_names_stay_names_in_a_path(client, namespace):
         assert isinstance(await client.get(MAP, namespace, name), Missing)
         assert isinstance(await client.delete(MAP, namespace, name), Missing)
         assert isinstance(await client.apply(config(namespace, name)), Invalid)
+
+
+async def test_what_a_namespaces_own_bounds_refuse_is_a_value(client, namespace):
+    meta, most = {"name": "b", "namespace": namespace}, {"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}
+    await client.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": meta, "spec": {"limits": [most]}})
+    asked = {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"storage": "2Gi"}}}
+
+    async def refused():
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": asked}
+        said = [await client.create(claim), await client.apply(claim)]
+        await client.delete(Gvk("v1", "PersistentVolumeClaim"), namespace, "b")
+        return all(isinstance(one, Invalid) and "maximum storage usage" in one.message for one in said)
+
+    await soon_asked(refused)  # admission reads bounds from a cache

@@ -13,12 +13,12 @@ from shale.contracts.resources.meta import Condition
 from shale.kube import watching
 from shale.kube.cluster import ClusterResources
 from shale.kube.connection import connected
-from shale.kube.resources import Changed, Deleted, Expired, Missing
+from shale.kube.resources import Changed, Deleted, Expired, Missing, Obscured, Unreadable
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.testkit.apiserver import ApiServer
 from shale.testkit.asking import SOON, applied, take, there
 from shale.testkit.kube import ready
-from shale.testkit.samples import MODEL, VERSION, model
+from shale.testkit.samples import HOLD, MODEL, VERSION, model
 from shale.testkit.soon import soon
 
 PATH = "/apis/shale.dev/v1alpha1/models"
@@ -72,7 +72,7 @@ async def until_told(stream, wanted):
     raise AssertionError("the changes ended")
 
 
-def named(name, kind: type[Changed | Deleted] = Changed):
+def named(name, kind: type[Changed | Deleted | Obscured] = Changed):
     return lambda one: isinstance(one, kind) and one.object.metadata.name == name
 
 
@@ -274,10 +274,10 @@ async def test_a_thousand_objects_are_listed_in_pages_and_watched_in_order(bed, 
         assert len((await resources.list(MODEL, ns)).items) == 1000
 
 
-async def test_what_no_struct_of_ours_can_hold_is_skipped_and_the_others_are_told(bed, resources, ns, caplog):
-    """A status that an older or newer schema allowed: its bad end is its own."""
-    server = ApiServer(bed.kubeconfig)
-    crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/models.shale.dev"
+@pytest.fixture
+def loose(bed):
+    """Let a description be anything: a status or spec that an older or newer schema allowed."""
+    server, crd = ApiServer(bed.kubeconfig), f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/models.{GROUP}"
     code, tree = server.call("GET", crd)
     assert code == 200
     schema = tree["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
@@ -285,25 +285,52 @@ async def test_what_no_struct_of_ours_can_hold_is_skipped_and_the_others_are_tol
     tree["metadata"].pop("managedFields", None)
     code, _ = server.call("PUT", crd, tree)
     assert code == 200
+    yield server
+    ready(bed.kubeconfig)
+
+
+async def odd(server, ns, **metadata):
+    """Make a model that nobody can read, and return where it lies."""
+    path = f"/apis/shale.dev/v1alpha1/namespaces/{ns}/models/odd"
+    tree = {**model(ns, "odd", **metadata), "spec": {"description": {"not": "a text"}}}
+    async with asyncio.timeout(SOON):
+        while True:
+            code, _ = server.call("PATCH", f"{path}?fieldManager=x", tree)
+            if code in {200, 201}:
+                return path
+            await asyncio.sleep(0.2)
+
+
+async def test_what_no_struct_of_ours_can_hold_is_skipped_and_the_others_are_told(loose, resources, ns, caplog):
+    """Its bad end is its own."""
+    path = await odd(loose, ns)
     try:
-        async with asyncio.timeout(SOON):
-            while True:
-                odd = {**model(ns, "odd"), "spec": {"description": {"not": "a text"}}}
-                code, _ = server.call(
-                    "PATCH", f"/apis/shale.dev/v1alpha1/namespaces/{ns}/models/odd?fieldManager=x", odd
-                )
-                if code in {200, 201}:
-                    break
-                await asyncio.sleep(0.2)
         await made(resources, model(ns, "good"))
         found = await in_time(lambda: resources.list(MODEL, ns))
         assert {obj.metadata.name for obj in found.items} == {"good"}
-        (odd,) = found.unreadable
-        assert (odd.namespace, odd.name) == (ns, "odd")
+        (one,) = found.unreadable
+        assert (one.metadata.namespace, one.metadata.name) == (ns, "odd")
         assert "unreadable" in caplog.text
         said = await resources.get(MODEL, ns, "odd")
         assert isinstance(said, Missing)
-        assert said.unreadable
+        assert said.unreadable == one
     finally:
-        server.call("DELETE", f"/apis/shale.dev/v1alpha1/namespaces/{ns}/models/odd")
-        ready(bed.kubeconfig)
+        loose.call("DELETE", path)
+
+
+async def test_what_cannot_be_read_is_deleted_and_let_go_by_its_metadata(loose, resources, ns):
+    start = (await in_time(lambda: resources.list(MODEL))).resource_version
+    await odd(loose, ns, finalizers=[HOLD])
+    async with aclosing(resources.watch(MODEL, start)) as watch:
+        *_, there = await until_told(watch, named("odd", Obscured))
+        said = await resources.delete(MODEL, ns, "odd")
+        assert isinstance(said, Unreadable)
+        *_, going = await until_told(watch, named("odd", Obscured))
+        assert going == Obscured(said)
+        assert said.metadata.deletion_timestamp
+        assert said.metadata.uid == there.object.metadata.uid
+        await resources.edit_metadata(said, finalizers=())
+        *_, gone = await until_told(watch, named("odd", Obscured))
+    assert gone.deleted
+    assert gone.object.metadata.uid == said.metadata.uid
+    assert await resources.get(MODEL, ns, "odd") == Missing(f"model {ns}/odd is not there")

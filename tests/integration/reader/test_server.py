@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 import pytest
 
+from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
 from shale.sources.reader import wire
+from shale.sources.reader.handler import Handler
 from shale.sources.source import SourceChangedError, Unscannable
-from shale.testkit.soon import soon
 
 BEARER = wire.token(bytes(32), "claim-1", 1)
 MAY = f"Bearer {BEARER}"
@@ -124,25 +125,53 @@ def test_any_name_can_be_read(running, mount, name):
     assert running.ask(f"/claim-1/1/files/{quote(name)}", Authorization=MAY, If_Match='"5:"') == (200, b"12345")
 
 
-async def test_more_askers_than_there_are_threads_are_asked_to_come_again(running):
-    held = [socket.create_connection(("127.0.0.1", running.place.port)) for _ in range(wire.ASKERS)]
+def connected(running):
+    return socket.create_connection(("127.0.0.1", running.place.port), timeout=60)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: ", b"GET /live HTTP/1.1\r\n\r\n"])
+def test_strangers_who_hold_every_connection_keep_nobody_out(running, mount, said):
+    (mount / "x").write_bytes(b"x")
+    held = [connected(running) for _ in range(wire.ASKERS + wire.SPARE)]
     try:
-        line = HTTPConnection("127.0.0.1", running.place.port, timeout=30)
-        line.request("GET", "/live")
-        answer = line.getresponse()
-        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-        line.close()
+        for one in held:
+            one.sendall(said)
+        assert [entry.path for entry in running.source().scan().entries] == ["x"]
+        assert running.ask("/ready") == (200, b"ok\n")
     finally:
         for one in held:
             one.close()
 
-    def free():
-        try:
-            return running.ask("/live")[0] == 200
-        except OSError:
-            return False
 
-    await soon(free)
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: "])
+def test_a_request_that_is_never_said_in_whole_is_hung_up_on(running, monkeypatch, said):
+    monkeypatch.setattr(wire, "HEAD", 0.1)
+    monkeypatch.setattr(Handler, "timeout", 3600)
+    with connected(running) as line:
+        line.sendall(said)
+        assert line.recv(1) == b""
+
+
+def test_a_kubelet_is_answered_beside_as_many_askers_as_may_be(running):
+    while running.server.begins():
+        pass
+    assert running.ask("/ready")[0] == running.ask("/live")[0] == 200
+    with pytest.raises(Transient, match="answers 64 others"):
+        running.source().resolve()
+    assert running.ask("/claim-1/1")[0] == 401
+    running.server.ends()
+    assert running.source().resolve() == running.place.uri
+
+
+def test_strangers_do_not_keep_a_reader_up(running):
+    before = running.server.quiet_since
+    line = HTTPConnection("127.0.0.1", running.place.port, timeout=60)
+    for _ in range(2):  # the second is answered after the first was counted out
+        line.request("GET", "/claim-1/1")
+        answer = line.getresponse()
+        assert (answer.status, bool(answer.read())) == (401, True)
+    line.close()
+    assert running.server.quiet_since == before
 
 
 def test_many_small_files_go_over_one_connection(running, mount):

@@ -97,6 +97,18 @@ def test_a_layer_that_is_there_is_not_sent_again(world):
     assert {path: path.stat().st_mtime_ns for path in world.files()} == before
 
 
+def test_a_layer_that_was_cut_off_there_is_sent_again_and_whole(world):
+    job = world.jobs()[1]
+    first = world.pack(job)
+    [blob] = [path for path in world.files() if path.name == first.digest.removeprefix("sha256:")]
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1])
+    assert world.pack(job) == first
+    assert blob.read_bytes() == whole
+    assert world.registry.has(REPO, first.digest) == first.size
+    assert not list((world.store / ".uploads").iterdir())
+
+
 def test_one_changed_small_file_leaves_the_weights_as_they_are(world):
     small, weights = (world.pack(job) for job in world.jobs())
     world.write("config.json", b"{ }")

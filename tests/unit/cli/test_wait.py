@@ -11,7 +11,11 @@ from shale.cli.kinds import Target
 from shale.contracts.resources import KINDS, Model, ModelStatus
 from shale.contracts.resources.meta import Condition, Metadata
 from shale.kube.embedded import EmbeddedResources
+from shale.kube.resources import Conflict, Missing, Removed
+from shale.testkit import samples
+from shale.testkit.asking import SOON, applied
 from shale.testkit.bucket import MemoryBucket
+from shale.testkit.veiled import VeiledResources
 
 
 def model(*conditions, generation=2):
@@ -70,3 +74,17 @@ async def test_what_does_not_go_says_why(monkeypatch, deleted, said):
     with pytest.raises(CliError, match=r"model n/m is not gone after 0\.05 s") as caught:
         await until(EmbeddedResources(MemoryBucket()), Target(KINDS["model"], "m"), "n", "delete", 0.05)
     assert said in str(caught.value)
+
+
+async def test_what_cannot_be_read_is_not_gone_until_it_is():
+    store = VeiledResources(MemoryBucket(), "resnet")
+    held = await applied(store, samples.model("n", finalizers=[samples.HOLD]))
+    going = await store.delete(samples.MODEL, "n", "resnet")
+    assert not isinstance(going, Removed | Missing | Conflict)
+    waiting = asyncio.ensure_future(door.until_gone(store, samples.MODEL, going))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    await store.edit_metadata(going, finalizers=())
+    await asyncio.wait_for(waiting, SOON)
+    assert held.metadata.uid == going.metadata.uid

@@ -214,7 +214,8 @@ TABLE = {
         but(PLANNED, packed=packed(PARTS[1:]), lost={PARTS[0]: MAX_TRIES}),
         Refuse(
             "LayerLost",
-            "the registry lost small 3 times: is it collecting garbage while we push? When it is done, "
+            "3 times small was pushed, and then not in the registry or of another size: "
+            "does it collect garbage while we push, or is its disk damaged? When that is over, "
             "shale retry modelversion/mv-1 -n team-a",
         ),
     ),

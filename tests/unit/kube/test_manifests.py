@@ -89,3 +89,26 @@ def test_refused(given, said):
     assert isinstance(answer, Invalid)
     assert said in answer.message
     assert "\n" not in answer.message
+
+
+def test_whole_numbers_lose_their_point_and_nothing_else_changes():
+    given = version("team-a", spec={"attempt": 1.0, "x": [2.0, 2.5, True, "1.0", None], "y": {"z": -0.0}})
+    said = manifests.read(given)
+    assert isinstance(said, Manifest)
+    assert repr([said.spec[key] for key in ("attempt", "x", "y")]) == repr([1, [2, 2.5, True, "1.0", None], {"z": 0}])
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ({"spec": {"createdBy": "a\ud800"}}, "spec.createdBy holds"),
+        ({"spec": {"a": ["x", {"b": "\udfff"}]}}, "spec.a[1].b holds"),
+        ({"spec": {"\ud800": 1}}, "a field's name in spec holds"),
+        ({"\ud800": 1}, "a field's name in the manifest holds"),
+    ],
+)
+def test_half_a_character_is_named_with_its_field(given, where):
+    said = manifests.read({**version("team-a"), **given})
+    assert isinstance(said, Invalid)
+    assert said.message.startswith(where)
+    said.message.encode()

@@ -64,7 +64,7 @@ async def test_it_hides_nobody_and_is_named_in_one_line(store, odd):
     listing = await store.list(VERSION)
     assert listing.items == (odd,)
     (one,) = listing.unreadable
-    assert (one.namespace, one.name) == (NS, "odd")
+    assert (one.metadata.namespace, one.metadata.name) == (NS, "odd")
     assert one.message.startswith(f"modelversion {NS}/odd cannot be read (")
     assert "shale delete" in one.message
     assert "\n" not in one.message
@@ -138,7 +138,7 @@ async def test_an_object_that_becomes_unreadable_is_not_told_as_gone(bucket, sto
         changed, synced, interrupted, again = await take(stream, 4)
     assert [type(one) for one in (changed, synced, interrupted, again)] == [Changed, Synced, Interrupted, Synced]
     assert isinstance(again, Synced)
-    assert [one.name for one in again.unreadable] == ["mv-1"]
+    assert [one.metadata.name for one in again.unreadable] == ["mv-1"]
 
 
 async def test_dependents_of_an_owner_that_cannot_be_read_are_not_collected(bucket, store):

@@ -10,11 +10,12 @@ import pytest
 from shale.contracts.errors import Transient
 from shale.contracts.resources import Kind
 from shale.kube.embedded import EmbeddedResources
-from shale.kube.resources import Change, Changed, Deleted, Expired, Listing
+from shale.kube.resources import Change, Changed, Deleted, Expired, Listing, Obscured
 from shale.kube.watch import CALM, LONGEST, Interrupted, Synced, changes
 from shale.testkit.asking import applied, take
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.samples import MODEL, model
+from shale.testkit.veiled import VeiledResources
 
 
 class Troubled(EmbeddedResources):
@@ -134,3 +135,46 @@ async def test_what_was_told_gone_is_not_told_gone_again(store, pauses):
         store.watches = []
         await applied(store, model("a", "other"))
         assert kinds(await take(stream, 1)) == ["Changed"]
+
+
+async def test_what_cannot_be_read_any_more_is_told_gone_by_its_metadata(pauses):
+    store = VeiledResources(MemoryBucket())
+    one = await applied(store, model("a"))
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        await take(stream, 2)
+        store.veiled.add("resnet")
+        await store.apply({**model("a"), "spec": {"description": "new"}}, "user")
+        assert kinds(await take(stream, 1)) == ["Obscured"]
+        await store.delete(MODEL, "a", "resnet")
+        assert await take(stream, 1) == [Deleted(one)]
+
+
+async def test_what_could_never_be_read_is_told_gone_as_what_it_is(pauses):
+    store = VeiledResources(MemoryBucket(), "resnet")
+    one = await applied(store, model("a"))
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        (synced,) = await take(stream, 1)
+        assert isinstance(synced, Synced)
+        assert [odd.metadata for odd in synced.unreadable] == [one.metadata]
+        await store.delete(MODEL, "a", "resnet")
+        (told,) = await take(stream, 1)
+    assert isinstance(told, Obscured)
+    assert told.deleted
+    assert told.object.metadata.uid == one.metadata.uid
+
+
+class TroubledVeiled(Troubled, VeiledResources):
+    """Both."""
+
+
+async def test_a_namesake_that_came_between_two_lists_and_cannot_be_read_is_another(pauses):
+    store = TroubledVeiled()
+    old = await applied(store, model("a"))
+    store.watches = [Transient("cut"), Transient("cut")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        await take(stream, 3)
+        store.veiled.add("resnet")
+        assert kinds(await take(stream, 2)) == ["Synced", "Interrupted"]
+        await store.delete(MODEL, "a", "resnet")
+        await applied(store, model("a"))
+        assert await take(stream, 1) == [Deleted(old)]

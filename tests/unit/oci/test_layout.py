@@ -180,3 +180,31 @@ def test_two_processes_that_tag_at_once_lose_no_tag(layout, tmp_path):
     running = [subprocess.Popen([*command, name]) for name in "ab"]
     assert [process.wait(60) for process in running] == [0, 0]
     assert len(layout.tags(REPO)) == 41
+
+
+def test_a_deleted_manifest_takes_what_it_alone_names(layout):
+    shared, own = pushed(layout, REPO, [b"shared"]), pushed(layout, REPO, [b"own"])
+    loose = pushed(layout, REPO, [b"nobody names it yet"])
+
+    def image(tag, *layers):
+        config = pushed(layout, REPO, [tag.encode()])
+        described = [manifest.Descriptor("text/plain", one.digest, one.size) for one in (config, *layers)]
+        document = manifest.Manifest(described[0], tuple(described[1:]), 2)
+        return layout.put_manifest(REPO, manifest.canonical(document), manifest.IMAGE_MANIFEST, tag)
+
+    one, other = image("v1", shared, own), image("v2", shared)
+    assert layout.delete(REPO, one.digest)
+    there = {one.digest: layout.has(REPO, one.digest) is not None for one in (shared, own, loose, one, other)}
+    assert there == {shared.digest: True, own.digest: False, loose.digest: True, one.digest: False, other.digest: True}
+    assert layout.has(REPO, digest.of(b"v1")) is None
+    assert layout.has(REPO, digest.of(b"v2")) == 2
+    assert not layout.delete(REPO, one.digest)
+
+
+def test_a_manifest_by_digest_alone_keeps_what_it_names(layout):
+    one = put(layout, "v1")
+    again = put(layout, None, annotations={"a": "b"})
+    assert layout.delete(REPO, one.digest)
+    assert layout.has(REPO, digest.of(b"{}")) == 2
+    assert layout.delete(REPO, again.digest)
+    assert layout.has(REPO, digest.of(b"{}")) is None

@@ -177,3 +177,12 @@ async def test_work_that_only_looks_again_at_what_stalled_it_still_says_so_until
     again.beat.moved(1)
     await again.pulse()
     assert (await reading(plane)).reason == ""
+
+
+async def test_work_that_only_looks_again_at_what_it_waits_for_still_says_so(work, plane):
+    await work.waits(Wait("Binding", "claim a/b is not bound yet", until=0))
+    again = Work(PACKER, JOB, plane)
+    await again.begin()
+    assert await reading(plane) == Progressed(
+        ABOUT, "packer.0-abc~1", "Working", message="claim a/b is not bound yet", attempt=1
+    )

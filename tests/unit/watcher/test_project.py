@@ -84,6 +84,24 @@ PHASES = {
         "Provisioning",
         stuck("SourceNotFound", "make the folder"),
     ),
+    "what its storage waits for is said": (
+        (WISH,),
+        (reading("storage-provisioner", "Waiting", "Binding", "claim a/b is not bound yet"),),
+        "Provisioning",
+        working("Provisioning", "claim a/b is not bound yet"),
+    ),
+    "and while that is only looked at again": (
+        (WISH,),
+        (reading("storage-provisioner", "Working", message="claim a/b is not bound yet"),),
+        "Provisioning",
+        working("Provisioning", "claim a/b is not bound yet"),
+    ),
+    "what others wait for meanwhile is not": (
+        (WISH,),
+        (reading("image-builder", "Waiting", "Provisioning", "something"), reading("storage-provisioner", "Working")),
+        "Provisioning",
+        working("Provisioning", "waits for its storage"),
+    ),
     "its storage is there: the stall is over": (
         (WISH, READY),
         (STUCK,),

@@ -75,12 +75,22 @@ REBUILT = (AGAIN[0], msgspec.structs.replace(BUILT, about=SECOND))
 STUCK = status(WISH, readings=(STALLED,))
 OTHER = msgspec.structs.replace(STALLED, message="make the folder /b")
 TRYING = Progressed(ABOUT, "builder-sync.1-bb~1", "Retrying", message="disk full", next_at=AT + 8)
+REFUSED = Progressed(ABOUT, "storage-provisioner", "Retrying", message="may not", next_at=AT + 8)
+BINDING = Progressed(ABOUT, "storage-provisioner", "Waiting", "Binding", "claim a/b is not bound yet")
 RETRYING = status(*ROAD, readings=(TRYING,))
 
 TABLE = {
     # writing
     "writes nothing before the first change of phase": (seen(told(WISH, HELD)), Done()),
     "writes at once that it is stalled": (seen(told(WISH, readings=[STALLED])), write(WISH, readings=(STALLED,))),
+    "writes from the start that it is retried": (
+        seen(told(WISH, readings=[REFUSED])),
+        write(WISH, readings=(REFUSED,)),
+    ),
+    "writes from the start what its storage waits for": (
+        seen(told(WISH, readings=[BINDING])),
+        write(WISH, readings=(BINDING,)),
+    ),
     "writes the first change of phase": (seen(told(WISH, READY)), write(WISH, READY)),
     "writes a change of phase, however soon": (
         seen(told(*ROAD), status(WISH, READY), written=AT),

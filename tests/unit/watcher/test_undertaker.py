@@ -7,8 +7,11 @@ from shale.contracts.resources import FINALIZER
 from shale.kube.resources import Missing
 from shale.runtime.plane import Ack
 from shale.runtime.told import Told
+from shale.testkit.veiled import VeiledResources
 from shale.watcher.announce import about
 from shale.watcher.undertaker import Undertaker
+
+NS = "team-a"
 
 
 @pytest.fixture
@@ -74,6 +77,23 @@ async def test_a_namesake_is_not_touched(street, undertaker, version):
     namesake = await street.version(finalizers=[FINALIZER])
     await street.wake(undertaker, going)
     assert await street.now(namesake) == namesake
+
+
+async def test_what_cannot_be_read_is_let_go_by_its_metadata(street, version):
+    going = await deleted(street, version)
+    undertaker = Undertaker(VeiledResources(street.bucket, "mv-1"))
+    assert await street.wake(undertaker, going) == Ack()
+    assert await street.now(version) == Missing(f"modelversion {NS}/mv-1 is not there")
+    assert street.said() == ["gone"]
+
+
+async def test_what_cannot_be_read_is_not_let_go_while_somebody_holds_something_of_it(street, version):
+    await street.say(Held(about(version).whole(), "image-builder"))
+    going = await deleted(street, version)
+    assert await street.wake(Undertaker(VeiledResources(street.bucket, "mv-1")), going) == Ack()
+    assert await street.now(version) == going
+    assert "gone" in street.said()
+    assert len(street.said()) == 3
 
 
 async def test_a_wish_that_was_told_late_is_purged(street, undertaker, version):

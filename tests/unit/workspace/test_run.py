@@ -223,7 +223,7 @@ class TestMain:
         assert run_py.main(["demo"]) == 2
         assert capsys.readouterr().err.startswith("Shale needs Python 3.11 or later; this is 3.")
 
-    @pytest.mark.parametrize(("asked", "code"), [([], 2), (["bench"], 2), (["--help"], 0)])
+    @pytest.mark.parametrize(("asked", "code"), [([], 2), (["dance"], 2), (["--help"], 0)])
     def test_unknown_commands_get_the_list(
         self, asked: list[str], code: int, run_py: ModuleType, capsys: pytest.CaptureFixture[str]
     ):

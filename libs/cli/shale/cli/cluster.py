@@ -26,4 +26,4 @@ async def check(kubeconfig: str) -> None:
             try:
                 await found.list(kind, "default")
             except Transient as error:
-                raise CliError(f"{error}: kubectl apply -f deploy/crds, by somebody who may") from error
+                raise CliError(str(error)) from error

@@ -16,7 +16,7 @@ from shale.cli.local.server import USUAL_PORT, listens
 from shale.contracts.resources import Kind, Object
 from shale.contracts.streams import OBJECTS
 from shale.kube.embedded import EmbeddedResources
-from shale.kube.resources import Deleted, Resources
+from shale.kube.resources import Deleted, Obscured, Resources, Unreadable
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.connection import Bus, connected
@@ -115,21 +115,28 @@ async def follow(door: Resources, kind: Kind, namespace: str, name: str) -> Asyn
     async with aclosing(changes(door, kind)) as told:
         async for change in told:
             match change:
-                case Synced():
+                case Synced(_, _, unreadable):
+                    there = there or any(_is(one, namespace, name) for one in unreadable)
                     if not there:
                         yield None
                 case Interrupted():
                     there = False
-                case _ if (change.object.metadata.namespace, change.object.metadata.name) != (namespace, name):
+                case _ if not _is(change.object, namespace, name):
                     continue
-                case Deleted():
+                case Deleted() | Obscured(_, True):
                     yield None
+                case Obscured():
+                    there = True
                 case _:
                     there = True
                     yield change.object
 
 
-async def until_gone(door: Resources, kind: Kind, obj: Object) -> None:
+def _is(obj: Object | Unreadable, namespace: str, name: str) -> bool:
+    return (obj.metadata.namespace, obj.metadata.name) == (namespace, name)
+
+
+async def until_gone(door: Resources, kind: Kind, obj: Object | Unreadable) -> None:
     """Return once this very object is gone: a namesake may be there by then."""
     meta = obj.metadata
     async with aclosing(follow(door, kind, meta.namespace, meta.name)) as seen:

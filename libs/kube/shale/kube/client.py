@@ -47,14 +47,14 @@ class Client:
         if not names.is_segment(name):
             return Missing(f"{what} is not there")
         said = answers.read(await self._connection.ask("GET", await self._discovery.path(gvk, namespace, name)), what)
-        return said if isinstance(said, Missing) else _TREES.decode(said)
+        return said if isinstance(said, Missing) else _tree(said, what)
 
     async def list(self, gvk: Gvk, namespace: str = "", labels: str = "", fields: str = "") -> Trees:
         """Return all objects of a kind in one namespace or in all, those that the selectors (`a=b,c`) pick."""
         path = await self._discovery.path(gvk, namespace)
         found = await watching.items(self._connection, path, _selected(labels, fields))
         head = {"apiVersion": gvk.api_version, "kind": gvk.kind}  # a list's items do not say it
-        return Trees(tuple({**head, **_TREES.decode(item)} for item in found.items), found.resource_version)
+        return Trees(tuple({**head, **_tree(item, str(gvk))} for item in found.items), found.resource_version)
 
     async def watch(
         self, gvk: Gvk, resource_version: str, namespace: str = "", labels: str = ""
@@ -63,7 +63,7 @@ class Client:
         path = await self._discovery.path(gvk, namespace)
         async with aclosing(watching.events(self._connection, path, resource_version, _selected(labels))) as events:
             async for event in events:
-                yield event if isinstance(event, Expired) else Seen(_TREES.decode(event.body), event.deleted)
+                yield event if isinstance(event, Expired) else Seen(_tree(event.body, str(gvk)), event.deleted)
 
     async def apply(
         self, manifest: Mapping[str, Any], *, subresource: str = "", force: bool = True, dry_run: bool = False
@@ -118,13 +118,17 @@ class Client:
             case Missing() | Conflict() as said:
                 return said
             case body:
-                removed = deletes.removed(body)
-                return Removed(removed) if removed is not None else _TREES.decode(body)
+                removed = deletes.removed(body, what)
+                return Removed(removed) if removed is not None else _tree(body, what)
 
 
 def _done(answer: Answer, what: str) -> Tree | Missing | Conflict | Invalid:
-    said = answers.written(answer, what)
-    return _TREES.decode(said) if isinstance(said, bytes) else said
+    said = answers.admitted(answer, what)
+    return _tree(said, what) if isinstance(said, bytes) else said
+
+
+def _tree(body: bytes, what: str) -> Tree:
+    return answers.parsed(_TREES, body, what)
 
 
 def _named(gvk: Gvk, namespace: str, name: str) -> str:

@@ -22,6 +22,7 @@ from shale.kube.resources import (
     Invalid,
     Listing,
     Missing,
+    Obscured,
     Removed,
     Unreadable,
 )
@@ -49,7 +50,7 @@ class ClusterResources:
         answer = await self._connection.ask("GET", objects.path(kind, namespace, name))
         said = answers.read(answer, objects.named(kind, namespace, name))
         read = said if isinstance(said, Missing) else objects.read(kind, said)
-        return Missing(read.message, unreadable=True) if isinstance(read, Unreadable) else read
+        return Missing(read.message, unreadable=read) if isinstance(read, Unreadable) else read
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
         """Return all objects of a kind."""
@@ -66,7 +67,9 @@ class ClusterResources:
             async for event in events:
                 if isinstance(event, Expired):
                     yield event
-                elif not isinstance(obj := objects.read(kind, event.body), Unreadable):
+                elif isinstance(obj := objects.read(kind, event.body), Unreadable):
+                    yield Obscured(obj, deleted=event.deleted)
+                else:
                     yield Deleted(obj) if event.deleted else Changed(obj)
 
     async def create(self, obj: Object) -> Object | Conflict | Invalid:
@@ -125,12 +128,12 @@ class ClusterResources:
 
     async def edit_metadata(
         self,
-        obj: Object,
+        obj: Object | Unreadable,
         *,
         finalizers: tuple[str, ...] | None = None,
         owner_references: tuple[OwnerReference, ...] | None = None,
         annotations: Mapping[str, str | None] | None = None,
-    ) -> Object | Missing | Conflict | Invalid:
+    ) -> Object | Unreadable | Missing | Conflict | Invalid:
         """Replace finalizers or owners, or merge annotations, of the very object that was read.
 
         A merge patch: an apply leaves in what others own, and to replace a list is to take theirs out too.
@@ -145,11 +148,12 @@ class ClusterResources:
             wanted["annotations"] = dict(annotations)
         path, query = objects.path(kind, meta.namespace, meta.name), {"fieldManager": self._manager}
         answer = await self._connection.ask("PATCH", path, query, {"metadata": wanted}, MERGE)
-        return objects.done(kind, answer, objects.named(kind, meta.namespace, meta.name))
+        said = answers.written(answer, objects.named(kind, meta.namespace, meta.name))
+        return objects.read(kind, said) if isinstance(said, bytes) else said
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, uid: str | None = None, cascade: Cascade = "background"
-    ) -> Object | Removed | Missing | Conflict:
+    ) -> Object | Unreadable | Removed | Missing | Conflict:
         """Delete an object; its dependents follow, go first or are let go."""
         what = objects.named(kind, namespace, name)
         if not (names.is_label(namespace) and names.is_label(name)):
@@ -163,10 +167,8 @@ class ClusterResources:
             case Missing() | Conflict() as said:
                 return said
             case body:
-                if (removed := deletes.removed(body)) is not None:
-                    return Removed(removed)
-                read = objects.read(kind, body)
-                return Conflict(f"{read.message}; it is being deleted") if isinstance(read, Unreadable) else read
+                removed = deletes.removed(body, what)
+                return Removed(removed) if removed is not None else objects.read(kind, body)
 
     async def _items(self, path: str) -> watching.Items:
         """List as the server likes it best."""

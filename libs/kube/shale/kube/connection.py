@@ -6,17 +6,14 @@ Importing this module takes a second (the official client): it is imported befor
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
 from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-from kubernetes.aio import config
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
 
 from shale.contracts.errors import Transient
 from shale.kube.answers import Answer
+from shale.kube.session import Request, Session, opened
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -39,13 +36,15 @@ class Patience(msgspec.Struct, frozen=True):
 class Connection:
     """Requests to one API server, by a kubeconfig's current context or by a pod's own account where it is empty.
 
-    It opens when it is first used, and again after `close`.
+    It opens when it is first used, and again after `close`. Credentials that are refused are read anew, into a session
+    of its own: who still reads under the old one, a watch, goes on there.
     """
 
     def __init__(self, kubeconfig: str = "", patience: Patience = Patience()) -> None:  # noqa: B008 (frozen)
         self._kubeconfig, self.patience = kubeconfig, patience
-        self._configuration: Configuration | None = None
-        self._client: RESTClientObject | None = None
+        self._session: Session | None = None
+        self._retired: set[Session] = set()
+        """Those whose credentials were refused and that somebody still uses."""
         self._opening = asyncio.Lock()
         self._plain = aiohttp.ClientTimeout(total=patience.answer, sock_connect=patience.connect)
 
@@ -53,60 +52,68 @@ class Connection:
         self, method: str, path: str, query: Query | None = None, body: object = None, kind: str = JSON
     ) -> Answer:
         """Send one request and return its answer, whatever the code; `body` is JSON. Raises Transient."""
-        async with self._response(method, _with(path, query), body, kind, self._plain) as response:
+        async with self._response(Request(method, _with(path, query), body, kind, self._plain)) as response:
             after = response.headers.get("Retry-After", "")
-            return Answer(response.status, await response.read(), float(after) if after.isdigit() else None)
+            return Answer(response.status, await response.read(), float(after) if after.isdecimal() else None)
 
     @asynccontextmanager
     async def stream(self, path: str, query: Query) -> AsyncGenerator["Stream"]:
         """Open an answer that does not end by itself: silence ends it. Raises Transient."""
         silence = self.patience.watch + self.patience.silence
         within = aiohttp.ClientTimeout(total=None, sock_connect=self.patience.connect, sock_read=silence)
-        async with self._response("GET", _with(path, query), None, JSON, within) as response:
+        async with self._response(Request("GET", _with(path, query), None, JSON, within)) as response:
             yield Stream(response)
 
     async def close(self) -> None:
-        """Close the session."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        """Close all sessions: who still waits for an answer gets a Transient."""
+        if self._session is not None:
+            self._retire(self._session)
+        while self._retired:
+            await self._retired.pop().close()
 
     @asynccontextmanager
-    async def _response(
-        self, method: str, path: str, body: object, kind: str, within: aiohttp.ClientTimeout
-    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+    async def _response(self, request: Request) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Send a request; credentials that are refused are read anew once: a token may have been turned."""
-        where = f"{method} {path.partition('?')[0]}"
         try:
-            response = await self._send(method, path, body, kind, within)
-            if response.status == 401:  # noqa: PLR2004 (HTTP)
-                response.release()
-                await self.close()
-                response = await self._send(method, path, body, kind, within)
-            try:
-                yield response
-            finally:
-                _abort(response) if within.total is None else response.release()
+            for tried in (1, 2):
+                async with self._held() as session:
+                    response = await session.send(request)
+                    if response.status == 401 and tried == 1:  # noqa: PLR2004 (HTTP)
+                        response.release()
+                        self._retire(session)
+                        continue
+                    try:
+                        yield response
+                    finally:
+                        _abort(response) if request.within.total is None else response.release()
+                    return
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"{where} at the API server failed: {_said(error)}") from error
+            where = self._kubeconfig or "the pod's own account"
+            said = f"{request} at the API server failed: {_said(error)}: see that it runs where {where} says"
+            raise Transient(said) from error
 
-    async def _send(
-        self, method: str, path: str, body: object, kind: str, within: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
-        client, configuration = await self._open()
-        headers = {"Accept": JSON, "Content-Type": kind, "User-Agent": "shale"}
-        if (bearer := (await configuration.auth_settings()).get("BearerToken")) is not None:
-            headers["Authorization"] = str(bearer["value"])
-        url = f"{configuration.host}{path}"
-        sent = cast("Any", client).request  # its types know no aiohttp.ClientTimeout
-        return (await sent(method, url, headers=headers, body=body, _request_timeout=within)).response
-
-    async def _open(self) -> tuple[RESTClientObject, Configuration]:
+    @asynccontextmanager
+    async def _held(self) -> AsyncGenerator[Session]:
+        """Use the newest session; the last one to use one that is retired closes it."""
         async with self._opening:
-            if self._client is None or self._configuration is None:
-                self._configuration = await configured(self._kubeconfig)
-                self._client = RESTClientObject(self._configuration)
-            return self._client, self._configuration
+            if self._session is None:
+                async with asyncio.timeout(self.patience.answer):  # a plugin for credentials may hang
+                    self._session = await opened(self._kubeconfig)
+            session = self._session
+        session.users += 1
+        try:
+            yield session
+        finally:
+            session.users -= 1
+            if not session.users and session in self._retired:
+                self._retired.remove(session)
+                await session.close()
+
+    def _retire(self, session: Session) -> None:
+        """Let the next request open a new session, unless another one that was refused too has done so."""
+        if self._session is session:
+            self._session = None
+            self._retired.add(session)
 
 
 class Stream:
@@ -146,21 +153,6 @@ async def connected(kubeconfig: str = "", patience: Patience = Patience()) -> As
         yield connection
     finally:
         await connection.close()
-
-
-async def configured(kubeconfig: str) -> Configuration:
-    """Read where the API server is and who we are. Raises Transient: the file may be just being written."""
-    configuration = Configuration()
-    untyped = cast("Any", config)
-    try:
-        if kubeconfig:
-            await untyped.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-        else:
-            untyped.load_incluster_config(client_configuration=configuration)
-    except (untyped.ConfigException, OSError, ValueError) as error:
-        where = kubeconfig or "the pod's own account"
-        raise Transient(f"no way to an API server by {where}: {_said(error)}") from error
-    return configuration
 
 
 def _abort(response: aiohttp.ClientResponse) -> None:

@@ -21,6 +21,9 @@ class _Served(msgspec.Struct, frozen=True):
     resources: tuple[Served, ...] = ()
 
 
+_SERVED = msgspec.json.Decoder(_Served)
+
+
 class Discovery:
     """What an API server serves, as far as it was asked."""
 
@@ -53,7 +56,7 @@ class Discovery:
         if answer.code != 200:  # noqa: PLR2004 (HTTP)
             said = answers.status(answer.body)
             raise answers.failure(answer.code, said, f"what {api_version} serves", answer.retry_after)
-        found = msgspec.json.decode(answer.body, type=_Served).resources
+        found = answers.parsed(_SERVED, answer.body, f"what {api_version} serves").resources
         return {one.kind: one for one in found if "/" not in one.name}  # the others are subresources
 
 

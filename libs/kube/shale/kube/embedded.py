@@ -14,9 +14,20 @@ from shale.kube import edits, manifests, validation
 from shale.kube.bucket import Bucket
 from shale.kube.collect import Collector
 from shale.kube.manifests import Manifest
-from shale.kube.record import Record, kind_of, manifest, plain
+from shale.kube.record import Record, kind_of, manifest, plain, to_object
 from shale.kube.records import TRIES, Held, Odd, Records
-from shale.kube.resources import Cascade, Change, Changed, Conflict, Deleted, Invalid, Listing, Missing, Removed
+from shale.kube.resources import (
+    Cascade,
+    Change,
+    Changed,
+    Conflict,
+    Deleted,
+    Invalid,
+    Listing,
+    Missing,
+    Removed,
+    Unreadable,
+)
 
 
 def utc_now() -> datetime:
@@ -44,7 +55,7 @@ class EmbeddedResources:
         """Return the object as it stands."""
         found = await self._records.find(kind, namespace, name)
         if isinstance(found, Odd):
-            return Missing(found.unreadable.message, unreadable=True)
+            return Missing(found.unreadable.message, unreadable=found.unreadable)
         return found.object if found else _missing(kind, namespace, name)
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
@@ -103,7 +114,7 @@ class EmbeddedResources:
 
     async def edit_metadata(
         self,
-        obj: Object,
+        obj: Object | Unreadable,
         *,
         finalizers: tuple[str, ...] | None = None,
         owner_references: tuple[OwnerReference, ...] | None = None,
@@ -161,7 +172,7 @@ class EmbeddedResources:
         there = f"{kind.word} {metadata.namespace}/{metadata.name} is there already: use another name, or apply"
         return written.object if written else Conflict(there)
 
-    async def _same(self, obj: Object) -> Held | Missing | Conflict:
+    async def _same(self, obj: Object | Unreadable) -> Held | Missing | Conflict:
         """Return what is held of the very object, at the very resourceVersion, that was read."""
         kind, metadata = kind_of(obj), obj.metadata
         held = await self._records.get(kind, metadata.namespace, metadata.name)
@@ -177,7 +188,13 @@ class EmbeddedResources:
 async def _judge(kind: Kind, record: Record, held: Held | None) -> Invalid | None:
     old = manifest(kind, held.record) if held else None
     found = await asyncio.to_thread(validation.complaints, kind, manifest(kind, record), old)
-    return Invalid("; ".join(found)) if found else None
+    if found:
+        return Invalid("; ".join(found))
+    try:
+        to_object(kind, record, 0)
+    except msgspec.ValidationError as error:  # what nobody could read is not written, whatever the schema lets through
+        return Invalid(f"{record.metadata.name} would not be readable: {error}")
+    return None
 
 
 def _precondition(said: Manifest, held: Held | None) -> Conflict | Invalid | None:
@@ -196,6 +213,6 @@ def _missing(kind: Kind, namespace: str, name: str) -> Missing:
     return Missing(f"{kind.word} {namespace}/{name} is not there")
 
 
-def _stale(obj: Object) -> Conflict:
+def _stale(obj: Object | Unreadable) -> Conflict:
     metadata = obj.metadata
     return Conflict(f"{obj.kind.lower()} {metadata.namespace}/{metadata.name} changed since it was read: read it again")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any, cast
 
 import msgspec
 
@@ -34,7 +35,10 @@ class Manifest(msgspec.Struct, frozen=True):
 def read(given: Mapping[str, object], namespace: str = "default") -> Manifest | Invalid:
     """Return what `given` is of; `namespace` is for one that names none."""
     try:
-        tree = msgspec.json.decode(msgspec.json.encode(given), type=Tree)
+        tree = _whole(msgspec.json.decode(msgspec.json.encode(given), type=Tree))
+    except UnicodeEncodeError:
+        half = "a lone surrogate such as \\ud800, which is half a character"
+        return Invalid(f"{_unwritable(given, '')} holds {half}: write the whole character")
     except (TypeError, msgspec.MsgspecError) as error:
         return Invalid(f"the manifest is no JSON object ({error}): write it as YAML or JSON with named fields")
     kind = _kind(tree)
@@ -64,6 +68,33 @@ def parse(given: Mapping[str, object], namespace: str = "default") -> tuple[Kind
 def of(obj: Object) -> Tree:
     """Return an object as a whole manifest, as one prints it: its Struct leaves out what is a default, its kind too."""
     return {"apiVersion": API_VERSION, "kind": obj.kind, **plain(obj)}
+
+
+def _unwritable(node: Any, at: str) -> str:  # noqa: ANN401 (any JSON value)
+    """Return the path of the first text that UTF-8 cannot write; empty where all can be."""
+    below: list[tuple[str, Any]] = []
+    if isinstance(node, str):
+        return at if node.encode(errors="ignore") != node.encode(errors="replace") else ""
+    if isinstance(node, Mapping):
+        fields = cast("Mapping[str, Any]", node)
+        below = [(f"a field's name in {at or 'the manifest'}", key) for key in fields]
+        below += [(f"{at}.{key}" if at else str(key), value) for key, value in fields.items()]
+    elif isinstance(node, (list, tuple)):
+        below = [(f"{at}[{index}]", value) for index, value in enumerate(cast("list[Any]", node))]
+    return next((found for path, value in below if (found := _unwritable(value, path))), "")
+
+
+def _whole(node: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    """Return a tree whose whole numbers have no point: JSON Schema takes 1.0 for an integer, a Struct does not."""
+    match node:
+        case dict():
+            return {key: _whole(value) for key, value in node.items()}  # pyright: ignore[reportUnknownVariableType]
+        case list():
+            return [_whole(value) for value in node]  # pyright: ignore[reportUnknownVariableType]
+        case float() if node.is_integer():
+            return int(node)
+        case _:
+            return node
 
 
 def _kind(tree: Tree) -> Kind | Invalid:

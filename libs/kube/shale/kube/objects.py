@@ -6,15 +6,24 @@ from typing import cast
 import msgspec
 
 from shale.contracts.resources import GROUP, VERSION, Kind, Object
+from shale.contracts.resources.meta import Metadata
 from shale.kube import answers
 from shale.kube.answers import Answer
 from shale.kube.manifests import API_VERSION, Manifest
 from shale.kube.record import Tree, plain
 from shale.kube.records import MOST_WHY
 from shale.kube.resources import Conflict, Invalid, Missing, Unreadable
-from shale.kube.wire import ENVELOPES
 
 log = logging.getLogger("shale.kube")
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """As much of any object as an API server vouches for."""
+
+    metadata: Metadata
+
+
+_HEADS = msgspec.json.Decoder(_Head)
 
 
 def path(kind: Kind, namespace: str | None = None, name: str = "") -> str:
@@ -35,15 +44,18 @@ def tree(said: Manifest) -> Tree:
 
 
 def read(kind: Kind, body: bytes) -> Object | Unreadable:
-    """Parse an object; one that another release's schema allowed is no object of ours, and is logged."""
+    """Parse an object; one that another release's schema allowed is no object of ours, and is logged.
+
+    Raises Transient for what is no object at all: an API server vouches for the metadata of each.
+    """
     try:
         return cast("Object", msgspec.json.decode(body, type=kind.resource))
-    except (msgspec.ValidationError, RecursionError) as error:
-        meta = ENVELOPES.decode(body).metadata
+    except (msgspec.DecodeError, RecursionError) as error:
+        meta = answers.parsed(_HEADS, body, f"a {kind.word}").metadata
         why = " ".join(str(error).split())[:MOST_WHY]
         log.warning("unreadable", extra={"key": named(kind, meta.namespace, meta.name), "error": why})
         said = f"{named(kind, meta.namespace, meta.name)} cannot be read ({why}): delete it, or update Shale"
-        return Unreadable(meta.namespace, meta.name, said)
+        return Unreadable(kind.kind, meta, said)
 
 
 def done(kind: Kind, answer: Answer, what: str) -> Object | Missing | Conflict | Invalid:

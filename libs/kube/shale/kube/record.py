@@ -7,6 +7,7 @@ import msgspec
 
 from shale.contracts.resources import GROUP, KINDS, VERSION, Kind, Object, Spec, Status
 from shale.contracts.resources.meta import Metadata
+from shale.kube.resources import Unreadable
 
 Tree = dict[str, Any]
 Path = tuple[str, ...]
@@ -76,6 +77,6 @@ def to_object(kind: Kind, record: Record, revision: int) -> Object:
     return kind.resource(metadata=metadata, spec=spec, status=status)
 
 
-def kind_of(obj: Object) -> Kind:
-    """Return the kind of a typed object."""
+def kind_of(obj: Object | Unreadable) -> Kind:
+    """Return the kind of an object."""
     return KINDS[obj.kind.lower()]

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import msgspec
 
 from shale.contracts.resources import Kind, Object
+from shale.contracts.resources.meta import Metadata
 from shale.kube.bucket import Bucket, Entry
 from shale.kube.names import is_label
 from shale.kube.record import Record, decode, encode, to_object
@@ -48,7 +49,8 @@ class Odd(msgspec.Struct, frozen=True):
         """Say it to a person."""
         _, namespace, name = (*self.key.split(".", 2), "", "")[:3]
         what = f"{self.kind.word} {namespace}/{name}"
-        return Unreadable(namespace, name, f"{what} cannot be read ({self.why}): `shale delete` it, or update Shale")
+        said = f"{what} cannot be read ({self.why}): `shale delete` it, or update Shale"
+        return Unreadable(self.kind.kind, Metadata(name=name, namespace=namespace), said)
 
 
 class Records:

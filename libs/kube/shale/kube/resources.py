@@ -10,9 +10,20 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from shale.contracts.resources import Kind, Object, Status
-from shale.contracts.resources.meta import OwnerReference
+from shale.contracts.resources.meta import Metadata, OwnerReference
 
 Cascade = Literal["background", "foreground", "orphan"]
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """What lies in an object's place and cannot be read: `message` is one line with the cause and the cure.
+
+    `metadata` is whole where the store vouches for it, else without a uid: then it may be anybody's.
+    """
+
+    kind: str
+    metadata: Metadata
+    message: str
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -22,7 +33,7 @@ class Missing(msgspec.Struct, frozen=True):
     """
 
     message: str
-    unreadable: bool = False
+    unreadable: Unreadable | None = None
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -32,7 +43,7 @@ class Conflict(msgspec.Struct, frozen=True):
 
 
 class Invalid(msgspec.Struct, frozen=True):
-    """The write breaks the schema or a rule; one line that names every bad field and its cure."""
+    """The write breaks the schema or a rule, also a namespace's own; one line that names what is wrong and its cure."""
 
     message: str
 
@@ -41,14 +52,6 @@ class Removed(msgspec.Struct, frozen=True):
     """The object is gone, at once: nothing held it."""
 
     uid: str
-
-
-class Unreadable(msgspec.Struct, frozen=True):
-    """What lies in an object's place and cannot be read: `message` is one line with the cause and the cure."""
-
-    namespace: str
-    name: str
-    message: str
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -80,7 +83,14 @@ class Expired(msgspec.Struct, frozen=True):
     message: str
 
 
-Change = Changed | Deleted | Expired
+class Obscured(msgspec.Struct, frozen=True):
+    """What cannot be read was made or written, or is gone (`deleted`): of it only the metadata is known."""
+
+    object: Unreadable
+    deleted: bool = False
+
+
+Change = Changed | Deleted | Obscured | Expired
 
 
 class Resources(Protocol):
@@ -124,21 +134,22 @@ class Resources(Protocol):
 
     async def edit_metadata(
         self,
-        obj: Object,
+        obj: Object | Unreadable,
         *,
         finalizers: tuple[str, ...] | None = None,
         owner_references: tuple[OwnerReference, ...] | None = None,
         annotations: Mapping[str, str | None] | None = None,
-    ) -> Object | Missing | Conflict | Invalid:
+    ) -> Object | Unreadable | Missing | Conflict | Invalid:
         """Replace finalizers or owners, or merge annotations (None takes one out), of the very object that was read.
 
-        Taking the last finalizer from a deleting object removes it; what comes back is how it stood last.
+        Taking the last finalizer from a deleting object removes it; what comes back is how it stood last. Its metadata
+        is all that must be readable.
         """
         ...
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, uid: str | None = None, cascade: Cascade = "background"
-    ) -> Object | Removed | Missing | Conflict:
+    ) -> Object | Unreadable | Removed | Missing | Conflict:
         """Delete an object: it is `Removed`, or comes back with a deletionTimestamp while finalizers hold it.
 
         Its dependents follow (`background`), go first (`foreground`) or lose their reference to it (`orphan`).

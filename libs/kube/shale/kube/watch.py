@@ -8,7 +8,7 @@ import msgspec
 
 from shale.contracts.errors import Transient
 from shale.contracts.resources import Kind, Object
-from shale.kube.resources import Changed, Deleted, Expired, Listing, Resources, Unreadable
+from shale.kube.resources import Changed, Deleted, Expired, Listing, Obscured, Resources, Unreadable
 
 CALM = 0.1
 """Seconds before the first new list."""
@@ -35,7 +35,7 @@ class Interrupted(msgspec.Struct, frozen=True):
 
 
 Seen = dict[tuple[str, str], Object]
-Told = Changed | Deleted | Synced | Interrupted
+Told = Changed | Deleted | Obscured | Synced | Interrupted
 
 
 async def changes(
@@ -65,14 +65,17 @@ async def changes(
         delay = min(2 * delay, LONGEST)
 
 
-def _reconcile(seen: Seen, listing: Listing) -> list[Changed | Deleted]:
+def _reconcile(seen: Seen, listing: Listing) -> list[Changed | Deleted | Obscured]:
     there = {(obj.metadata.namespace, obj.metadata.name): obj for obj in listing.items}
-    unread = {(one.namespace, one.name) for one in listing.unreadable}
-    vanished = [Deleted(seen.pop(key)) for key in list(seen) if key not in there.keys() | unread]
+    unread = {(one.metadata.namespace, one.metadata.name): one for one in listing.unreadable}
+    gone = [key for key, obj in seen.items() if key not in there and not _may_be(obj, unread.get(key))]
+    vanished = [Deleted(seen.pop(key)) for key in gone]
     return [*vanished, *(told for obj in there.values() for told in _note(seen, Changed(obj)))]
 
 
-async def _follow(resources: Resources, kind: Kind, version: str, seen: Seen) -> AsyncGenerator[Changed | Deleted]:
+async def _follow(
+    resources: Resources, kind: Kind, version: str, seen: Seen
+) -> AsyncGenerator[Changed | Deleted | Obscured]:
     async with aclosing(resources.watch(kind, version)) as watch:
         async for change in watch:
             if isinstance(change, Expired):
@@ -81,8 +84,16 @@ async def _follow(resources: Resources, kind: Kind, version: str, seen: Seen) ->
                 yield told
 
 
-def _note(seen: Seen, change: Changed | Deleted) -> tuple[Changed | Deleted, ...]:
-    """Keep how the object stands; a namesake in its place means that the one before is gone."""
+def _may_be(obj: Object, one: Unreadable | None) -> bool:
+    """Whether what cannot be read is that object."""
+    return one is not None and one.metadata.uid in ("", obj.metadata.uid)
+
+
+def _note(seen: Seen, change: Changed | Deleted | Obscured) -> tuple[Changed | Deleted | Obscured, ...]:
+    """Keep how the object stands; a namesake in its place means that the one before is gone.
+
+    What cannot be read any more goes on as it stood when it could, until it is gone.
+    """
     key = change.object.metadata.namespace, change.object.metadata.name
     before = seen.get(key)
     stranger = before is not None and before.metadata.uid != change.object.metadata.uid
@@ -90,6 +101,11 @@ def _note(seen: Seen, change: Changed | Deleted) -> tuple[Changed | Deleted, ...
         case Changed():
             seen[key] = change.object
             return (Deleted(before), change) if before is not None and stranger else (change,)
+        case Obscured(one, deleted):
+            if before is None or (_may_be(before, one) and not deleted):
+                return (change,)
+            seen.pop(key)
+            return (Deleted(before),) if _may_be(before, one) else (Deleted(before), change)
         case Deleted():
             if not stranger:
                 seen.pop(key, None)

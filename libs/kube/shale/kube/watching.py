@@ -56,7 +56,7 @@ async def items(connection: Connection, path: str, query: Query | None = None) -
             continue
         if answer.code != 200:  # noqa: PLR2004 (HTTP)
             raise answers.failure(answer.code, answers.status(answer.body), f"the list of {path}", answer.retry_after)
-        page = PAGES.decode(answer.body)
+        page = answers.parsed(PAGES, answer.body, f"the list of {path}")
         found += [bytes(item) for item in page.items]
         if not page.metadata.continue_:
             return Items(found, page.metadata.resource_version)
@@ -79,7 +79,7 @@ async def streamed(connection: Connection, path: str) -> Items | None:
                     case _Bookmark(version, ends_list) if ends_list:
                         return Items(list(found.values()), version)
                     case Told(body, deleted):
-                        meta = ENVELOPES.decode(body).metadata
+                        meta = answers.parsed(ENVELOPES, body, f"the list of {path}").metadata
                         found.pop((meta.namespace, meta.name), None)
                         found.update({} if deleted else {(meta.namespace, meta.name): body})
                     case _Bookmark() | Expired():
@@ -104,7 +104,7 @@ async def events(
                     yield one
                     if isinstance(one, Expired):
                         return
-                    version = ENVELOPES.decode(one.body).metadata.resource_version
+                    version = answers.parsed(ENVELOPES, one.body, f"the watch of {path}").metadata.resource_version
         except Transient as error:
             problem = error
         if problem is None:  # the server ended it in its time
@@ -143,18 +143,16 @@ async def _lines(stream: Stream, path: str) -> AsyncGenerator[Told | _Bookmark |
 
 
 def _told(line: bytes, path: str) -> Told | _Bookmark | Expired:
-    try:
-        event = EVENTS.decode(line)
-    except msgspec.DecodeError as error:  # cut off where the line broke, or no API server at all
-        raise Transient(f"the watch of {path} said what is no event ({error})") from error
+    what = f"the watch of {path}"
+    event = answers.parsed(EVENTS, line, what)  # it may be cut off where the line broke
     match event.type:
         case "ERROR":
-            said = STATUSES.decode(event.object)
+            said = answers.parsed(STATUSES, event.object, what)
             if said.code != answers.GONE:
-                raise answers.failure(said.code, said, f"the watch of {path}")
+                raise answers.failure(said.code, said, what)
             return Expired(answers.line(said.message))
         case "BOOKMARK":
-            meta = ENVELOPES.decode(event.object).metadata
+            meta = answers.parsed(ENVELOPES, event.object, what).metadata
             return _Bookmark(meta.resource_version, INITIAL_END in meta.annotations)
         case _:
             return Told(bytes(event.object), deleted=event.type == "DELETED")

@@ -10,14 +10,17 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from shale.oci import digest as digests
-from shale.oci import disk, indexfile, laws, manifest, names, uploads
+from shale.oci import disk, garbage, indexfile, laws, manifest, names, uploads
 from shale.oci.descriptor import Descriptor
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import BLOCK, Missing, Pushed, Upload
 
 
 class Layout:
-    """The registry below `root`. Blobs are written once and never changed; only `index.json` is, under a lock."""
+    """The registry below `root`. Blobs are written once and never changed; only `index.json` is.
+
+    Under the lock of a layout it changes, and manifests come and go.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -34,7 +37,7 @@ class Layout:
         return None
 
     def orphans(self, repo: str) -> bool:
-        """See `Registry.orphans`: nothing is collected in a folder."""
+        """See `Registry.orphans`: what a folder collects is only what a manifest that is deleted named alone."""
         _ = repo
         return False
 
@@ -64,7 +67,7 @@ class Layout:
     def mount(self, repo: str, digest: str, from_repo: str) -> bool:
         """See `Registry.mount`: a hard link, so that no byte is copied and either side may be deleted."""
         there, here = self._blob(from_repo, digest), self._blob(repo, digest)
-        if not there.exists():
+        if here.exists() or not there.exists():
             return here.exists()
         with disk.passing(f"mount {digest} from {from_repo}"):
             indexfile.create(self._folder(repo))
@@ -96,11 +99,13 @@ class Layout:
         """See `Registry.put_manifest`."""
         wanted = names.tag(tag) if tag is not None else None
         named = manifest.named(manifest.parse(data))
-        if missing := tuple(name for name in named if self.has(repo, name) is None):
-            return Missing(missing)
         with self.upload(repo) as upload:
             upload.write(data)
-            upload.commit()
+            indexfile.create(self._folder(repo))
+            with disk.locked(self._folder(repo)):  # nothing of what it names is collected between the two
+                if missing := tuple(name for name in named if self.has(repo, name) is None):
+                    return Missing(missing)
+                upload.commit()
         descriptor = Descriptor(media_type, digests.of(data), len(data))
         if wanted is not None:
             self._tag(repo, wanted, descriptor)
@@ -111,10 +116,15 @@ class Layout:
         return self._drop(repo, lambda entry: indexfile.tag_of(entry) == names.tag(tag))
 
     def delete(self, repo: str, digest: str) -> bool:
-        """See `Registry.delete`: the tags go first, so that none ever names what is not there."""
+        """See `Registry.delete`: the tags go first, so that none ever names what is not there.
+
+        Then what the manifest alone names, and itself last: who is cut off deletes it again.
+        """
         blob = self._blob(repo, digest)
         self._drop(repo, lambda entry: entry.digest == digest)
-        with disk.passing(f"delete {digest} in {repo}"), suppress(FileNotFoundError):
+        with disk.passing(f"delete {digest} in {repo}"), suppress(FileNotFoundError), disk.locked(self._folder(repo)):
+            for left in garbage.left_by(self._folder(repo), digest):
+                left.unlink(missing_ok=True)
             blob.unlink()
             return True
         return False
@@ -153,9 +163,17 @@ class Layout:
 
 
 def _link(source: Path, blob: Path) -> None:
-    """Give a finished file its name in the layout; a blob that is there stays: its name says what it holds."""
-    with suppress(FileExistsError):
+    """Give a finished file its name in the layout.
+
+    A blob that is there stays, for its name says what it holds; but for one of another size, which is damaged.
+    """
+    try:
         os.link(source, blob)
+    except FileExistsError:
+        if blob.stat().st_size != source.stat().st_size:
+            spare = source.with_name(f"{source.name}.{blob.name[:8]}")  # swept as the upload itself, if we die here
+            os.link(source, spare)
+            spare.replace(blob)
     disk.sync_folder(blob.parent)
 
 

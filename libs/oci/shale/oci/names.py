@@ -47,9 +47,14 @@ def folder(repo: str) -> str:
     return "/".join(f"_{part}" if part in _RESERVED else part for part in parts)
 
 
+def is_tag(text: str) -> bool:
+    """Say whether it is a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
 def tag(text: str) -> str:
     """Return the tag as it is; ValueError when it is none."""
-    if not _TAG.fullmatch(text):
+    if not is_tag(text):
         raise ValueError(
             f"{text!r} is not a tag: at most 128 letters, digits, '.', '_' and '-', not beginning with '.' or '-'"
         )

@@ -8,8 +8,8 @@ from shale.contracts.errors import Transient
 class NoAccess(msgspec.Struct, frozen=True):
     """Nothing passes here until someone acts; `message` names the cure.
 
-    `reason` is a condition's: RepositoryNotFound, Unauthorized, Denied, Untrusted, NoRegistry, what is wrong with a
-    Secret (SecretNotFound...), or with a disk (DiskFull...).
+    `reason` is a condition's: RepositoryNotFound, Unauthorized, Denied, Untrusted, NoRegistry, TooManyTags, what is
+    wrong with a Secret (SecretNotFound...), or with a disk (DiskFull...).
     """
 
     reason: str

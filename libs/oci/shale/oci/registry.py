@@ -121,7 +121,7 @@ class Registry(Protocol):
         ...
 
     def tags(self, repo: str) -> tuple[str, ...]:
-        """Return the tags of a repository, sorted; none when nobody ever pushed there."""
+        """Return the tags of a repository, sorted; none when nobody ever pushed there. Raises Refused for too many."""
         ...
 
 

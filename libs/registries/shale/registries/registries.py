@@ -85,6 +85,7 @@ class Registries:
         except (ValueError, ssl.SSLError) as error:
             return NoAccess("SecretMalformed", f"the Secret of registry.caSecretRef holds no CA for {host}: {error}")
         changes = {"credentials": identity, "shown_to": identity.shown_to, "home": host, "pause": pause}
+        transport.heed(self._options.profile(host).api or host, plain=trust.insecure)
         options = msgspec.structs.replace(self._options, insecure=trust.insecure, ca=trust.ca, **changes)
         return Distribution(options, transport)
 

@@ -30,7 +30,7 @@ class Opener(Protocol):
     def open(self, target: Target, pause: Callable[[float], None] = pause) -> Registry | NoAccess:
         """Return the registry of a target, for one job; what keeps us out of it else is `Registry.check`'s to find.
 
-        `pause` waits between tries; one that raises ends the work. Blocks; raises Transient, and ValueError for a
-        repository that is none.
+        `pause` waits between tries; one that raises ends the work. Blocks; raises Transient (at once for a host that
+        was silent just now), and ValueError for a repository that is none.
         """
         ...

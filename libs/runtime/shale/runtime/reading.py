@@ -91,7 +91,12 @@ class Voice:
 
 
 def _still(working: Progressed, last: Progressed | None) -> Progressed:
-    """Return the word that work begins, which still says what stalled it: until it moves, that was only looked at."""
+    """Return the word that work begins, which still says what it waits for: until it moves, that was only looked at.
+
+    Its reason is said only of what stalls, so that nobody takes one for the other.
+    """
+    if last is not None and last.state == "Waiting":
+        return msgspec.structs.replace(working, message=last.message)
     if last is None or last.state not in {"Stalled", "Working"}:
         return working
     return msgspec.structs.replace(working, reason=last.reason, message=last.message)

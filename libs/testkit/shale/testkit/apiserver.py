@@ -55,6 +55,19 @@ class ApiServer:
         return answer
 
 
+def config(url: str, token: str, authority: str = "") -> Tree:
+    """Return a kubeconfig of one cluster and one user; `authority` is PEM."""
+    trusted = {"certificate-authority-data": base64.b64encode(authority.encode()).decode()} if authority else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+        "users": [{"name": "admin", "user": {"token": token}}],
+        "clusters": [{"name": "test", "cluster": {"server": url, **trusted}}],
+    }
+
+
 def _tree(body: bytes) -> Tree:
     try:
         return json.loads(body)

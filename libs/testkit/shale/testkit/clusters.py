@@ -6,23 +6,20 @@ repository, k3s where Docker answers.
 
 import fcntl
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import IO
 
 from testcontainers.community.k3s import K3SContainer
 
-from shale.testkit import testbed
+from shale.testkit import containers, testbed
 from shale.testkit.envtest import Envtest
 from shale.testkit.testbed import Testbed
 
 K3S = "rancher/k3s:v1.34.1-k3s1"
-DOCKER_WITHIN = 20.0
 LEAVE_WITHIN = 300.0
 """Seconds that who started a cluster waits for the others to be through with it."""
 
@@ -44,23 +41,12 @@ def found(folder: Path, owner: int) -> Generator[Path | None]:
     elif testbed.SCRIPT.exists():
         with Testbed(folder / "bed", "both", owner) as bed:
             yield bed.kubeconfig
-    elif docker_answers():
+    elif not containers.lacks(K3S):
         with K3SContainer(K3S) as k3s:
             (folder / "kubeconfig").write_text(k3s.config_yaml())
             yield folder / "kubeconfig"
     else:
         yield None
-
-
-def docker_answers() -> bool:
-    """Say whether a Docker daemon answers."""
-    if shutil.which("docker") is None:
-        return False
-    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
-    try:
-        return subprocess.run(asked, capture_output=True, check=False, timeout=DOCKER_WITHIN).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
 
 
 @contextmanager
@@ -77,7 +63,8 @@ def shared(folder: Path, make: Callable[[], Generator[Path | None]]) -> Generato
             yield Path(said) if said else None
         finally:
             if maker is not None:
-                _leave(folder, users)
+                with suppress(FileNotFoundError):  # who cleans up after a run may have taken the folder
+                    _leave(folder, users)
                 next(maker, None)
 
 

@@ -54,7 +54,7 @@ class DockerRegistry:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "htpasswd").write_text(HTPASSWD)
         config = self.folder / "config.json"  # JSON is YAML
-        config.write_text(json.dumps(_config(self)))
+        config.write_text(json.dumps(page(self.setting, self.folder, self.host)))
         environ = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
         with (self.folder / "log").open("ab") as log:
             command = [self._program, "serve", str(config)]
@@ -116,8 +116,8 @@ class DockerRegistry:
             connection.close()
 
 
-def _config(server: DockerRegistry) -> dict[str, Any]:
-    setting, folder = server.setting, server.folder
+def page(setting: Setting, folder: Path, address: str) -> dict[str, Any]:
+    """Return the configuration of a registry that listens at `address` and keeps what it has in `folder`."""
     config: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "debug"},
@@ -126,7 +126,7 @@ def _config(server: DockerRegistry) -> dict[str, Any]:
             "delete": {"enabled": setting.deletes},
             "maintenance": {"uploadpurging": {"enabled": False}},
         },
-        "http": {"addr": server.host, "secret": "of these tests only"},
+        "http": {"addr": address, "secret": "of these tests only"},
     }
     if setting.tls:
         config["http"]["tls"] = {"certificate": str(setting.tls.certificate), "key": str(setting.tls.key)}

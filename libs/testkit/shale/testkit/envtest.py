@@ -1,6 +1,5 @@
 """etcd and kube-apiserver from the folder that controller-runtime's setup-envtest fills (KUBEBUILDER_ASSETS)."""
 
-import base64
 import json
 import secrets
 import ssl
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
+from shale.testkit import apiserver
 from shale.testkit.certificates import Certificate, make
 from shale.testkit.nats import free_port
 
@@ -39,11 +39,12 @@ class Envtest:
         token = secrets.token_hex(16)
         certificate = make(self.folder)
         (self.folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
-        self._start("etcd", *_etcd(self.folder, etcd, peer))
-        self._start("kube-apiserver", *_api_server(self.folder, certificate, etcd, port))
-        self._write(port, token, certificate)
+        url = f"https://127.0.0.1:{port}"
+        self.kubeconfig.write_text(json.dumps(apiserver.config(url, token, certificate.pem)))
         try:
-            self._ready(f"https://127.0.0.1:{port}/readyz", token, certificate)
+            self._start("etcd", *_etcd(self.folder, etcd, peer))
+            self._start("kube-apiserver", *_api_server(self.folder, certificate, etcd, port))
+            self._ready(f"{url}/readyz", token, certificate)
         except BaseException:
             self.down()
             raise
@@ -76,19 +77,6 @@ class Envtest:
                 Event().wait(0.1)
         said = (self.folder / "kube-apiserver.log").read_text()[-600:]
         raise RuntimeError(f"kube-apiserver of {self._assets} did not come up: {said}")
-
-    def _write(self, port: int, token: str, certificate: Certificate) -> None:
-        authority = base64.b64encode(certificate.pem.encode()).decode()
-        cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": authority}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "envtest",
-            "contexts": [{"name": "envtest", "context": {"cluster": "envtest", "user": "admin"}}],
-            "users": [{"name": "admin", "user": {"token": token}}],
-            "clusters": [{"name": "envtest", "cluster": cluster}],
-        }
-        self.kubeconfig.write_text(json.dumps(config))
 
 
 def _etcd(folder: Path, port: int, peer: int) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ server asks for `own_nats`.
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -27,6 +29,19 @@ NO_STREAM = 10059
 Provisioned = Callable[..., Awaitable[Bus]]
 
 
+class Server(Protocol):
+    """A server that runs, however: where it is, and where it keeps a stream."""
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        ...
+
+    def folder(self, stream: str) -> Path:
+        """Return where it keeps a stream."""
+        ...
+
+
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """Run a server for all tests that neither end nor wipe it."""
@@ -42,7 +57,7 @@ def own_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 
 @asynccontextmanager
-async def provisioned(server: NatsServer, *cards: Card, ack_wait: float = 30) -> AsyncGenerator[Bus]:
+async def provisioned(server: Server, *cards: Card, ack_wait: float = 30) -> AsyncGenerator[Bus]:
     """Connect to an emptied server and set it up for `cards`, as `shale init` does."""
     async with connected(server.url, "test", fatal=False) as bus:
         await erase(bus, server)
@@ -50,7 +65,7 @@ async def provisioned(server: NatsServer, *cards: Card, ack_wait: float = 30) ->
         yield bus
 
 
-async def erase(bus: Bus, server: NatsServer) -> None:
+async def erase(bus: Bus, server: Server) -> None:
     """Delete every stream and bucket of ours, and wait until their folders are gone.
 
     The server removes them after it has answered: a namesake that comes sooner may find what the old one held.

@@ -52,7 +52,7 @@ class NatsServer:
 
     def folder(self, stream: str) -> Path:
         """Return where it keeps a stream."""
-        return self.store / "data" / "jetstream" / "$G" / "streams" / stream
+        return folder_of(self.store, stream)
 
     def __enter__(self) -> Self:
         self.start()
@@ -66,7 +66,7 @@ class NatsServer:
         self.store.mkdir(parents=True, exist_ok=True)
         config = self.store / "nats.conf"
         accounts = "" if self._accounts is None else self._accounts.read_text()
-        config.write_text(_config(self.port, self._monitor, self.store / "data", self._most) + accounts)
+        config.write_text(page("127.0.0.1", self.port, self._monitor, self.store / "data", self._most) + accounts)
         environ = {**os.environ, **self._environ}
         with (self.store / "log").open("ab") as log:
             self._process = subprocess.Popen([_binary(), "-c", str(config)], env=environ, stdout=log, stderr=log)
@@ -153,9 +153,15 @@ def _binary() -> str:
     return found
 
 
-def _config(port: int, monitor: int, data: Path, most: str) -> str:
+def folder_of(store: Path, stream: str) -> Path:
+    """Return where a server keeps a stream below its store."""
+    return store / "data" / "jetstream" / "$G" / "streams" / stream
+
+
+def page(host: str, port: int, monitor: int, data: Path, most: str) -> str:
+    """Return the configuration of a server with JetStream, as its own page."""
     return (
-        f"listen: 127.0.0.1:{port}\n"
-        f"http: 127.0.0.1:{monitor}\n"
+        f"listen: {host}:{port}\n"
+        f"http: {host}:{monitor}\n"
         f'jetstream {{ store_dir: "{data}", max_memory_store: 256MB, max_file_store: {most} }}\n'
     )

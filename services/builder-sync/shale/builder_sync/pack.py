@@ -84,7 +84,7 @@ class _Reading(msgspec.Struct, frozen=True):
 def _pack(job: PackLayer, reading: _Reading, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
     hasher, size = Hasher(), job.layer.size
     reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
-    if registry.has(job.repo, hasher.digest) is not None:
+    if registry.has(job.repo, hasher.digest) == hasher.size:  # of another size, it is damaged there
         progress(size)
         return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
     with registry.upload(job.repo, Pushed(hasher.digest, hasher.size)) as upload:

@@ -96,8 +96,8 @@ def _join(seen: Seen, plan: LayersPlanned) -> Decision:
     if given_up:
         return Refuse(
             "LayerLost",
-            f"the registry lost {given_up[0].name} {MAX_TRIES} times: is it collecting garbage while we push? When it "
-            f"is done, {seen.about.retry}",
+            f"{MAX_TRIES} times {given_up[0].name} was pushed, and then not in the registry or of another size: "
+            f"does it collect garbage while we push, or is its disk damaged? When that is over, {seen.about.retry}",
         )
     if not absent:
         return Do(PublishImage(plan.tag, tuple((layer, seen.packed[layer.part]) for layer in plan.layers)))

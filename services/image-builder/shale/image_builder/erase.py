@@ -2,16 +2,16 @@
 
 First the tags, then the claim, then the manifests: of several that delete the same image at once, the last one that
 lets go of its claim finds nobody else who names it. Cut anywhere, the same is done again from the registry's own state.
-Layers are the registry's to collect.
+Layers are the registry's to collect (a folder does it at once).
 """
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
 
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder.claims import Claims
+from shale.image_builder.hands import in_thread
 from shale.oci.manifest import Index, build, parse, tags_beside
 from shale.oci.registry import Registry, Unsupported
 
@@ -42,12 +42,12 @@ async def erase(claims: Claims, registry: Registry, erasure: Erasure) -> tuple[s
         owner, _ = await claims.find(repo, tag)
         if owner is not None and owner.uid == uid:
             ours |= frozenset(owner.wrote)
-            left += await asyncio.to_thread(_untag, registry, repo, tag, ours)
+            left += await in_thread(_untag, registry, repo, tag, ours)
             await claims.give_up(repo, tag, uid)
     if left:
         return left
     others = await claims.others(repo, uid)
-    return await asyncio.to_thread(_delete, registry, repo, ours, others)
+    return await in_thread(_delete, registry, repo, ours, others)
 
 
 def _untag(registry: Registry, repo: str, tag: str, ours: frozenset[str]) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """What image-builder changes in the world: the claim on a tag, and the image that it names."""
 
-import asyncio
 from collections.abc import Iterable
 
 import msgspec
@@ -9,6 +8,7 @@ from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder import tags
 from shale.image_builder.claims import Claims
+from shale.image_builder.hands import in_thread
 from shale.image_builder.seen import Claimed, ClaimTag, PublishImage, Reached, Seen, Taken
 from shale.oci.manifest import MODELPACK_SUFFIX, Image, build, tags_beside
 from shale.oci.registry import Mismatch, Registry, push
@@ -16,7 +16,7 @@ from shale.oci.registry import Mismatch, Registry, push
 
 async def check(registry: Registry, seen: Seen) -> Seen:
     """Ask whether the registry lets us push."""
-    found = await asyncio.to_thread(registry.check, seen.spec.image_repo, push=True)
+    found = await in_thread(registry.check, seen.spec.image_repo, push=True)
     return msgspec.structs.replace(seen, reached=found or Reached())
 
 
@@ -29,7 +29,7 @@ async def claim(claims: Claims, registry: Registry, seen: Seen, effect: ClaimTag
         if owner.uid != uid:
             taken = Taken(tag, f"is claimed by modelversion {owner.namespace}/{owner.name}")
             continue
-        there = {} if seen.spec.image_tag else await asyncio.to_thread(_named, registry, repo, tags_beside(tag))
+        there = {} if seen.spec.image_tag else await in_thread(_named, registry, repo, tags_beside(tag))
         if set(there.values()) <= set(owner.wrote):
             return msgspec.structs.replace(seen, tag=Claimed(tag))
         await claims.give_up(repo, tag, uid)
@@ -45,14 +45,14 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     """
     repo, uid = seen.spec.image_repo, seen.about.uid
     image = build([packed for _, packed in effect.layers], effect.tag, children=registry.orphans(repo))
-    missing = await asyncio.to_thread(_missing, registry, repo, effect)
+    missing = await in_thread(_missing, registry, repo, effect)
     if missing:
         return msgspec.structs.replace(seen, missing=missing)
     owner = await claims.take(repo, effect.tag, seen.about)
     if owner.uid != uid:
         return _taken(seen, effect, f"is claimed by modelversion {owner.namespace}/{owner.name}")
     wanted = {tag: named.digest for tag, named in image.tags}
-    there = await asyncio.to_thread(_named, registry, repo, wanted)
+    there = await in_thread(_named, registry, repo, wanted)
     mine = set(owner.wrote) - seen.announced
     for tag, digest in there.items():
         if digest not in {wanted[tag], *mine}:
@@ -60,7 +60,7 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     move = tags.Move(repo, effect.tag, seen.about, wanted, tuple(there.values()))
     if not await tags.note(claims, move):
         return _taken(seen, effect, "was claimed by another meanwhile")
-    await asyncio.to_thread(_push, registry, repo, image)
+    await in_thread(_push, registry, repo, image)
     if not await tags.move(claims, registry, move, image):
         return _taken(seen, effect, "was claimed by another meanwhile")
     return msgspec.structs.replace(seen, image=_built(seen, effect, image))

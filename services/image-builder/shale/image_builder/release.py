@@ -3,7 +3,6 @@
 Who is kept out, or finds nobody there for too long, names what is left: no object waits for its registry for ever.
 """
 
-import asyncio
 import time
 from datetime import datetime
 
@@ -12,10 +11,11 @@ from shale.contracts.facts import ImageBuilt
 from shale.contracts.resources import ModelVersionSpec
 from shale.image_builder.claims import Claims
 from shale.image_builder.erase import Erasure, erase
+from shale.image_builder.hands import Hands
 from shale.image_builder.seen import candidates
 from shale.oci.distribution.options import pause
 from shale.oci.refusal import NoAccess, Refused
-from shale.registries.target import Opener, Target
+from shale.registries.target import Target
 from shale.runtime.told import Told
 
 PATIENCE = 600.0
@@ -24,16 +24,14 @@ ONE_TRY = 60.0
 """Seconds in which one of these tries begins its last request."""
 
 
-async def let_go(
-    claims: Claims, registries: Opener, target: Target, spec: ModelVersionSpec, told: Told
-) -> tuple[str, ...]:
+async def let_go(claims: Claims, hands: Hands, target: Target, spec: ModelVersionSpec, told: Told) -> tuple[str, ...]:
     """Undo what is held for an object that is gone; return what is left, by name. Raises Transient."""
     tags = candidates(spec, told.about.uid)
     images = tuple({said.fact.digest: said.fact for said in told.said if isinstance(said.fact, ImageBuilt)}.values())
     left = tuple(f"{image.image}@{image.digest}" for image in images)
     if spec.deletion_policy == "Delete":
         try:
-            left = await _erased(claims, registries, target, Erasure(told.about.uid, target.repo, tags, images))
+            left = await _erased(claims, hands, target, Erasure(told.about.uid, target.repo, tags, images))
         except Transient as error:
             if not isinstance(error, Refused) and told.now < _ended(told) + PATIENCE:
                 raise
@@ -43,7 +41,7 @@ async def let_go(
     return left
 
 
-async def _erased(claims: Claims, registries: Opener, target: Target, erasure: Erasure) -> tuple[str, ...]:
+async def _erased(claims: Claims, hands: Hands, target: Target, erasure: Erasure) -> tuple[str, ...]:
     until = time.monotonic() + ONE_TRY
 
     def rest(seconds: float) -> None:
@@ -51,10 +49,10 @@ async def _erased(claims: Claims, registries: Opener, target: Target, erasure: E
             raise Transient(f"the registry of {target.repo} does not answer as it should")
         pause(seconds)
 
-    registry = await asyncio.to_thread(registries.open, target, rest)
-    if isinstance(registry, NoAccess):
-        raise Refused(registry)
-    return await erase(claims, registry, erasure)
+    async with hands.open(target, rest) as registry:
+        if isinstance(registry, NoAccess):
+            raise Refused(registry)
+        return await erase(claims, registry, erasure)
 
 
 def _ended(told: Told) -> float:

@@ -1,7 +1,5 @@
 """image-builder: from a wish and a place with weights to an image, through jobs that others do."""
 
-import asyncio
-
 import msgspec
 
 from shale.contracts.about import About
@@ -12,6 +10,7 @@ from shale.image_builder import release
 from shale.image_builder.card import CARD
 from shale.image_builder.claims import Claims
 from shale.image_builder.decide import decide
+from shale.image_builder.hands import Hands
 from shale.image_builder.observe import levels
 from shale.image_builder.perform import check, claim, publish
 from shale.image_builder.seen import CheckAccess, Claimed, ClaimTag, Effect, PublishImage, Seen, candidates
@@ -30,7 +29,7 @@ class ImageBuilder:
     card = CARD
 
     def __init__(self, claims: Claims, registries: Opener) -> None:
-        self.claims, self.registries = claims, registries
+        self.claims, self.registries, self.hands = claims, registries, Hands(registries)
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return what was told, whose registry it is, and the tag if it is claimed."""
@@ -52,10 +51,10 @@ class ImageBuilder:
     async def perform(self, effect: Effect, seen: Seen, beat: Beat) -> Seen:
         """Look for a way in, claim a tag, or publish the image; what keeps us out on the way is seen."""
         try:
-            registry = await asyncio.to_thread(self.registries.open, target(seen.about, seen.spec), beat.pause)
-            if isinstance(registry, NoAccess):
-                return msgspec.structs.replace(seen, reached=registry)
-            return await self._perform(effect, seen, registry)
+            async with self.hands.open(target(seen.about, seen.spec), beat.pause) as registry:
+                if isinstance(registry, NoAccess):
+                    return msgspec.structs.replace(seen, reached=registry)
+                return await self._perform(effect, seen, registry)
         except Refused as refused:
             return msgspec.structs.replace(seen, reached=refused.why)
 
@@ -73,7 +72,7 @@ class ImageBuilder:
         wish = told.declared
         if wish is None or not isinstance(wish.spec, ModelVersionSpec):
             return Released(about.whole(), self.card.name)
-        left = await release.let_go(self.claims, self.registries, target(about, wish.spec), wish.spec, told)
+        left = await release.let_go(self.claims, self.hands, target(about, wish.spec), wish.spec, told)
         return Released(about.whole(), self.card.name, left)
 
 

@@ -3,13 +3,12 @@
 A process that sleeps between the two moves what meanwhile is another's; awake, it sees that and puts it right.
 """
 
-import asyncio
-
 import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.image_builder.claims import Claim, Claims
+from shale.image_builder.hands import in_thread
 from shale.oci.manifest import Document, Image, media_type, parse
 from shale.oci.registry import Missing, Registry
 
@@ -36,12 +35,12 @@ async def move(claims: Claims, registry: Registry, move: Move, image: Image) -> 
     """
     if not await note(claims, move):
         return False
-    await asyncio.to_thread(_move, registry, move.repo, image)
+    await in_thread(_move, registry, move.repo, image)
     owner, _ = await claims.find(move.repo, move.tag)
     if owner is None or (owner.uid, owner.generation) != (move.about.uid, move.about.generation):
-        await asyncio.to_thread(_give_back, registry, move, owner)
+        await in_thread(_give_back, registry, move, owner)
         return await note(claims, move)
-    await asyncio.to_thread(_verify, registry, move.repo, image)
+    await in_thread(_verify, registry, move.repo, image)
     return True
 
 

@@ -6,6 +6,7 @@ from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone
 from shale.contracts.resources import FINALIZER, Object, Spec, Status
 from shale.contracts.resources.modelversion import ModelVersionStatus
+from shale.kube.resources import Unreadable
 
 
 class AddFinalizer(msgspec.Struct, frozen=True):
@@ -17,7 +18,7 @@ class AddFinalizer(msgspec.Struct, frozen=True):
 Step = AddFinalizer | Declared[Spec, Status] | Gone
 
 
-def about(obj: Object) -> About:
+def about(obj: Object | Unreadable) -> About:
     """Return who a message about this object is about."""
     meta = obj.metadata
     return About(obj.kind.lower(), meta.namespace, meta.name, meta.uid, meta.generation)

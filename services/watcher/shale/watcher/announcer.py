@@ -14,7 +14,7 @@ from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Gone
 from shale.contracts.resources import KINDS, Model, ModelVersion, Object
-from shale.kube.resources import Changed, Deleted, Invalid, Missing, Resources
+from shale.kube.resources import Changed, Deleted, Invalid, Missing, Obscured, Resources, Unreadable
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.plane import Plane
 from shale.runtime.telemetry import unreadable
@@ -83,6 +83,10 @@ class Announcer:
                     unreadable(kind, len(odd))
                     self._listed.add(kind)
                     self._mark(_census(kind))
+                    for one in odd:
+                        self._obscured(one)
+                case Obscured(one, deleted):
+                    self._obscured(one, deleted=deleted)
                 case Interrupted(message, again_in):
                     log.warning("watch interrupted", extra={"kind": kind, "error": message, "again_in": again_in})
 
@@ -101,6 +105,14 @@ class Announcer:
         self._gone(about(obj))
         self._mark(_catalogue(obj))
 
+    def _obscured(self, one: Unreadable, *, deleted: bool = False) -> None:
+        """Of what cannot be read only its end is told: who holds something of it must undo that all the same."""
+        if one.metadata.uid and (deleted or one.metadata.deletion_timestamp):
+            known = self.objects.get(_key(one))
+            if known is not None and known.metadata.uid == one.metadata.uid:
+                self._deleted(known)
+            self._gone(about(one))
+
     def _unlist(self, version: ModelVersion) -> None:
         listed = self.versions.get(_catalogue(version), {})
         listed.pop(_key(version), None)
@@ -117,10 +129,12 @@ class Announcer:
     async def _is_there(self, one: About) -> bool:
         """Ask again: what was listed before the census is older than it, for who slept in between by a whole life.
 
-        What nobody can read may be anybody: it is there.
+        What nobody can read is there; where even its uid is not known it may be anybody.
         """
         obj = await self.resources.get(KINDS[one.kind], one.namespace, one.name)
-        return obj.unreadable if isinstance(obj, Missing) else obj.metadata.uid == one.uid
+        if isinstance(obj, Missing):
+            return obj.unreadable is not None and obj.unreadable.metadata.uid in ("", one.uid)
+        return obj.metadata.uid == one.uid
 
     def _gone(self, one: About) -> None:
         self.gone[one.uid] = one
@@ -189,7 +203,7 @@ class Announcer:
             log.error("status refused", extra={"about": str(about(model)), "error": said.message})
 
 
-def _key(obj: Object) -> Key:
+def _key(obj: Object | Unreadable) -> Key:
     return obj.kind.lower(), obj.metadata.namespace, obj.metadata.name
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from shale.contracts.resources import FINALIZER, Object
+from shale.kube.resources import Unreadable
 from shale.runtime.decision import Decision, Do, Done, Forget, Look
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
@@ -12,7 +13,7 @@ class Seen(msgspec.Struct, frozen=True):
     """What was told, and the object of that uid if there still is one."""
 
     told: Told
-    object: Object | None
+    object: Object | Unreadable | None
     stale: bool = False
 
 

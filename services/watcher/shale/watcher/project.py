@@ -24,6 +24,9 @@ from shale.kube.conditions import Says, ready, reconciling, stalled, stamp
 from shale.runtime.told import Told
 
 TERMINAL = frozenset({"Ready", "Failed"})
+PROVISIONER, WAITS = "storage-provisioner", "waits for its storage"
+"""Who gives a version its storage, and what is said until they say more."""
+_AT_IT = frozenset({"Waiting", "Working"})
 MESSAGE = 16_384
 """Characters of a foreign message that a condition holds: the API takes 32,768 in all."""
 
@@ -112,7 +115,8 @@ def _phase(told: Told) -> tuple[Phase, str]:
         return "Scanning", "plans the layers"
     if told.one(StorageReady) is not None:
         return "Scanning", "lists what lies at the source"
-    return "Provisioning", "waits for its storage"
+    words = (reading.message for reading in _open(told) if reading.part == PROVISIONER and reading.state in _AT_IT)
+    return "Provisioning", next(filter(None, words), WAITS)[:MESSAGE]
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
@@ -142,7 +146,7 @@ def _open(told: Told) -> tuple[Progressed, ...]:
     jobs = (*told.all(Scanned), *told.all(ScanRefused), *told.all(LayerPacked), *told.all(LayerRefused))
     ended = {f"builder-sync.{fact.part}" for fact in jobs}
     if told.one(StorageReady) is not None:
-        ended.add("storage-provisioner")
+        ended.add(PROVISIONER)
     return tuple(reading for reading in told.readings if reading.part not in ended)
 
 

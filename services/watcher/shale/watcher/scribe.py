@@ -14,7 +14,7 @@ from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
 from shale.watcher.card import SCRIBE
-from shale.watcher.project import TERMINAL, project
+from shale.watcher.project import TERMINAL, WAITS, project
 
 STEP_BYTES = 0.05
 STEP_SECONDS = 5.0
@@ -73,8 +73,8 @@ def _is_left(told: Told) -> bool:
 
 
 def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """No status is written before the first change of phase."""
-    return not before.phase and after.phase == "Provisioning" and not any(c.type == "Stalled" for c in after.conditions)
+    """No status is written before the first change of phase, unless there is more to say than that it waits."""
+    return not before.phase and after.phase == "Provisioning" and all(c.message == WAITS for c in after.conditions)
 
 
 def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:

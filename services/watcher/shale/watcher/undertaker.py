@@ -23,11 +23,12 @@ class Undertaker:
         self.resources = resources
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
-        """Return the object of that very uid, if there still is one."""
+        """Return the object of that very uid, if there still is one; to let it go its metadata is enough."""
         del trigger
         about = told.about
-        obj = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
-        return Seen(told, None if isinstance(obj, Missing) or obj.metadata.uid != about.uid else obj)
+        found = await self.resources.get(KINDS[about.kind], about.namespace, about.name)
+        obj = found.unreadable if isinstance(found, Missing) else found
+        return Seen(told, None if obj is None or obj.metadata.uid != about.uid else obj)
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
         """Return the next step."""

@@ -3,15 +3,18 @@
 import base64
 import html
 import json
+import subprocess
+import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.credentials import Bearer, Identity, Login
-from shale.oci.distribution.mask import Mask
+from shale.oci.distribution.mask import LONGEST, Mask
+from shale.oci.distribution.spelling import Reading
 
 PASSWORD = 'pä ss/"w0rd&<é>+=%'
 LOGIN = Login("ann", PASSWORD)
@@ -119,3 +122,76 @@ def test_an_answer_does_not_show_what_it_holds():
 def test_what_is_no_secret_is_told():
     text = "denied: requested access to the resource is denied; 10% more at https://registry.example/path"
     assert mask(LOGIN, Bearer(TOKEN))(text) == text
+
+
+@pytest.mark.parametrize("spelling", ["as it is", "for JSON", "for JSON in JSON", "for a URL", "for a URL, twice"])
+@pytest.mark.parametrize(
+    "password", ["a?query=of mine", "50%25 &amp; more", r"a\new\\word", r"\u0041\x42&lt;%43", "++abc  def++"]
+)
+def test_a_password_that_looks_like_an_escape_is_hidden(password, spelling):
+    told = mask(Login("ann", password))(f"no such user: <{SPELLINGS[spelling](password)}>, says the proxy")
+    assert told == "no such user: <***>, says the proxy"
+
+
+def test_of_a_secret_that_is_nothing_but_quoting_nothing_is_told():
+    assert mask(Login("ann", "++ \\\\ ++"))("a bad password: ++") == "***"
+
+
+def test_blanks_that_were_run_together_or_broken_are_no_way_around():
+    told = mask(Login("ann", "a" + " " * 12 + "bcd"))("<a bcd> <a" + " " * 99 + "bcd> <a\n\tbcd> <a c>")
+    assert told == "<***> <***> <***> <a c>"
+
+
+# --- what is looked at has a bound: who chose the secret may choose the answer
+
+
+@pytest.mark.parametrize("shown", range(1, len("correct horse")))
+def test_of_a_long_text_the_end_is_dropped_with_the_secret_that_it_begins(shown):
+    """Wherever the cut falls in it: as it is, or escaped."""
+    for spell in (str, lambda text: "".join(f"%{ord(sign):02x}" for sign in text)):
+        for secret in ("correct horse", "correct horse" * LONGEST):
+            spelled = spell(secret)
+            at = LONGEST - 64 - len(spell(secret[:shown]))
+            told = mask(Login("ann", secret))("x" * at + spelled + "y" * LONGEST)
+            assert set(told.replace("***", "")) == {"x"}
+            assert len(told) <= LONGEST
+
+
+def test_of_a_long_text_the_beginning_is_told():
+    told = mask(LOGIN)("denied: " + "too many words " * 999)
+    assert told.startswith("denied: too many words too")
+    assert len(told) <= LONGEST
+
+
+HOSTILE = st.text(st.sampled_from('a \\%25u0&amp;#x+\n"?<'), min_size=1, max_size=60).map(lambda text: text * 99)
+
+
+@settings(max_examples=50, deadline=None)
+@given(HOSTILE, HOSTILE)
+def test_what_is_looked_at_and_looked_for_is_bounded(secret, text):
+    made = mask(Login("ann", secret), Bearer(secret))
+    made(text)
+    ways = [way for one in made.known for way in one.ways]
+    assert len(ways) <= 4 * 28
+    assert all(len(way) <= LONGEST for way in ways)
+    data = text.encode()[:LONGEST]
+    assert len(Reading(data, len(data), escaped=True).said) <= LONGEST
+
+
+HOURS = """
+from shale.oci.distribution.links import following
+from shale.oci.distribution.challenge import parse
+from shale.oci.distribution.mask import Mask
+made = Mask()
+made.learn("a" + " " * 12 + "b", "a" + " " * 3000 + "b", "!abc" + chr(92) * 99, "%25" * 999, "&amp;" * 999, "ab" * 9999)
+for sign in (" ", chr(92), "%", "%25", "&", "&amp;", "&#0", chr(92) + "u", "?", "+", "ab", "a" + " " * 99):
+    made("a" + sign * 20000 + "c")
+    parse("a" + sign * 20000 + "c")
+    following("<" * 30000 + sign * 20000)
+    following("<>;" * 20000)
+"""
+
+
+def test_no_text_and_no_secret_takes_hours():
+    """In a process of its own: who falls for this stops every thread, and hears no signal."""
+    subprocess.run([sys.executable, "-c", HOURS], check=True, timeout=120)

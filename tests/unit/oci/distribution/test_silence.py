@@ -66,3 +66,13 @@ def test_who_asked_and_told_nobody_bars_it_for_no_longer_than_an_answer_takes(wo
     assert world.free()
     world.now += 30.5
     assert world.free()
+
+
+def test_who_asks_beforehand_is_told_and_is_not_the_one_who_asks_again(world):
+    world.silences.silent(HERE)
+    with pytest.raises(Transient, match=r"here\.example does not answer in time"):
+        world.silences.heed(HERE)
+    world.silences.heed(HERE, THERE)
+    world.now += 10.5
+    world.silences.heed(HERE)
+    assert world.free()

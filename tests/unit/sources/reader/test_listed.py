@@ -22,15 +22,37 @@ GOOD = Scan(
         Entry("b", "directory", mode=0o755),
     ),
 )
+DIR = Entry("p", "directory", mode=0o755)
+
+
+def link(path, target):
+    return Entry(path, "symlink", mode=0o777, link=target)
 
 
 def sent(scan):
     return msgspec.json.encode(Listed(scan=scan))
 
 
-def test_a_listing_comes_as_it_was_sent():
-    assert parsed(URI, sent(GOOD)) == GOOD
-    assert parsed(URI, sent(Scan((), ()))) == Scan((), ())
+@pytest.mark.parametrize(
+    "scan",
+    [
+        pytest.param(GOOD, id="a model"),
+        pytest.param(Scan((), ()), id="nothing"),
+        pytest.param(Scan((), (DIR, link("p/l", "q/../x"), link("p/q", "."))), id="links through links that stay"),
+        pytest.param(Scan((), (link("a", "b"), link("b", "a"), link("c", "c/x"))), id="links that go in circles"),
+        pytest.param(Scan((), tuple(link(f"{n:03}", f"{n + 1:03}") for n in range(100))), id="links in a row"),
+        pytest.param(Scan((), (link("a", "nowhere/../b"),)), id="a link to what is not there"),
+    ],
+)
+def test_a_listing_comes_as_it_was_sent(scan):
+    assert parsed(URI, sent(scan)) == scan
+
+
+def test_links_that_were_made_to_exhaust_who_follows_them_are_refused():
+    row = tuple(link(f"{n:06}", f"{n + 1:06}") for n in range(150_000))
+    refused = parsed(URI, sent(Scan((), row)))
+    assert isinstance(refused, Unscannable)
+    assert "link '000000' leads out of it" in refused.message
 
 
 @pytest.mark.parametrize(
@@ -41,12 +63,31 @@ def test_a_listing_comes_as_it_was_sent():
         pytest.param(Scan((), (Entry("a//b"),)), id="a path with a hole"),
         pytest.param(Scan((), (Entry(""),)), id="no path"),
         pytest.param(Scan((), (Entry("a\0b"),)), id="a NUL"),
-        pytest.param(Scan((), (Entry("a/.wh.b"),)), id="a name that deletes"),
+        pytest.param(Scan((), (DIR, Entry("p/.wh.b"))), id="a name that deletes"),
         pytest.param(Scan((File(".wh.b", LARGE),), ()), id="a large one that deletes"),
-        pytest.param(Scan((), (Entry("x", "symlink", link="/etc"),)), id="a link from the top"),
-        pytest.param(Scan((), (Entry("a/x", "symlink", link="../../etc"),)), id="a link that leaves"),
-        pytest.param(Scan((), (Entry("x", "symlink", link="a/../../etc"),)), id="a link that leaves on its way"),
-        pytest.param(Scan((), (Entry("x", "symlink"),)), id="a link to nothing"),
+        pytest.param(Scan((), (link("x", "/etc"),)), id="a link from the top"),
+        pytest.param(Scan((), (DIR, link("p/x", "../../etc"))), id="a link that leaves"),
+        pytest.param(Scan((), (link("x", "a/../../etc"),)), id="a link that leaves on its way"),
+        pytest.param(
+            Scan((), (DIR, link("p/l", "q/../.."), link("p/q", "."))), id="a link that leaves through another"
+        ),
+        pytest.param(
+            Scan((), (DIR, link("p/l", "q/.."), link("p/q", ".."))), id="a link that leaves through one above"
+        ),
+        pytest.param(Scan((), (link("a", "b"), Entry("a/x", size=1))), id="a file below a link"),
+        pytest.param(Scan((File("a/x", LARGE),), (link("a", "b"),)), id="a large one below a link"),
+        pytest.param(Scan((), (Entry("a"), Entry("a/x"))), id="a file below a file"),
+        pytest.param(Scan((), (Entry("a/x"),)), id="a file in a folder that is not listed"),
+        pytest.param(Scan((File("p", LARGE),), (DIR,)), id="a folder that is a file, too"),
+        pytest.param(Scan((), (Entry("x", mode=0o4755),)), id="a file that runs as its owner"),
+        pytest.param(Scan((File("x", LARGE, 0o666),), ()), id="a large one that all may write"),
+        pytest.param(Scan((), (Entry("x", version="1\r\nX: y"),)), id="a version that is more than one"),
+        pytest.param(Scan((), (Entry("p", "directory", mode=0o777),)), id="a folder that all may write"),
+        pytest.param(Scan((File("x", 1 << 63),), ()), id="more than any disk holds"),
+        pytest.param(
+            Scan((), tuple(Entry("/".join("a" * n), "directory", mode=0o755) for n in range(1, 67))), id="deep"
+        ),
+        pytest.param(Scan((), (link("x", None),)), id="a link to nothing"),
         pytest.param(Scan((), (Entry("x", link="y"),)), id="a file with a target"),
         pytest.param(Scan((), (Entry("x", size=LARGE),)), id="a small one that is large"),
         pytest.param(Scan((), (Entry("x", size=-1),)), id="less than nothing"),

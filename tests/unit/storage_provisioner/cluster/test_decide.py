@@ -7,7 +7,7 @@ from shale.contracts.about import About
 from shale.contracts.facts import StorageReady
 from shale.runtime.decision import Do, Done, Hold, Refuse, Say, Wait
 from shale.runtime.service import Woken
-from shale.storage_provisioner.cluster.decide import A_DAY, LATER, PATIENCE, SOON, WATCH, decide
+from shale.storage_provisioner.cluster.decide import A_DAY, LATER, PATIENCE, SOON, TARDY, WATCH, decide
 from shale.storage_provisioner.cluster.place import Place
 from shale.storage_provisioner.cluster.pods import Ended, Serves, Starts, Stuck
 from shale.storage_provisioner.cluster.seen import (
@@ -88,6 +88,22 @@ TABLE = {
         waits(
             "Binding",
             "PersistentVolumeClaim team-a/shale-uid-1 is not bound to PersistentVolume shale-uid-1 yet (no match)",
+        ),
+    ),
+    "stalls when they are not bound for long": (
+        but(BARE, claim=but(claim(bound=False), thing=but(claim().thing, since=NOW - TARDY - 1)), volume=VOLUME),
+        stalls(
+            "Binding",
+            "PersistentVolumeClaim team-a/shale-uid-1 is not bound to PersistentVolume shale-uid-1 yet:"
+            " see that the cluster's volume controller runs, or delete both: they are made anew",
+        ),
+    ),
+    "stalls when what was deleted does not go for long": (
+        but(BARE, claim=claim(), volume=but(VOLUME, ends=True, since=NOW - TARDY - 1)),
+        stalls(
+            "Ending",
+            "waits for the former PersistentVolume shale-uid-1 to be gone:"
+            " end the Pods that use it, and see who serves its finalizers",
         ),
     ),
     "gives the reader an address": (MOUNTED, Do(MakeService())),

@@ -12,7 +12,7 @@ from shale.storage_provisioner.problem import Problem, Unusable
 RULES = Rules(
     roots.parse("/models=/data/models,/scratch", here=False),
     allowed.parse("nas.example:/exports,10.0.0.1"),
-    allowed.parse("fs-1,fs-2:/models"),
+    allowed.parse("fs-1,fs-2:/models,fs-2::fsap-9"),
     ("ro", "nfsvers=4.1"),
 )
 
@@ -52,7 +52,7 @@ PLACES = {
             ("ro",),
         ),
     ),
-    "a folder of a file system, by an access point, with attributes": (
+    "a folder of an access point that is allowed by its name, with attributes": (
         efs("fs-2:/models/resnet:fsap-9", encryptInTransit="true"),
         Place(
             "EFS file system fs-2:/models/resnet:fsap-9",
@@ -65,6 +65,15 @@ PLACES = {
                     "volumeAttributes": {"encryptInTransit": "true"},
                 }
             },
+            ("ro",),
+        ),
+    ),
+    "any access point of a file system that is allowed as a whole": (
+        efs("fs-1::fsap-7"),
+        Place(
+            "EFS file system fs-1::fsap-7",
+            "",
+            {"csi": {"driver": "efs.csi.aws.com", "volumeHandle": "fs-1::fsap-7", "readOnly": True}},
             ("ro",),
         ),
     ),
@@ -91,6 +100,9 @@ def test_it_is_mounted_as(storage, place):
         pytest.param(Storage(nfs=Nfs("evil.example", "/exports")), "NotAllowed", "SHALE_NFS_ALLOWED", id="a stranger"),
         pytest.param(efs("fs-3"), "NotAllowed", "SHALE_EFS_ALLOWED", id="another file system"),
         pytest.param(efs("fs-2"), "NotAllowed", "SHALE_EFS_ALLOWED", id="all of one that is allowed in part"),
+        pytest.param(efs("fs-2:/models:fsap-1"), "NotAllowed", "SHALE_EFS_ALLOWED", id="an access point with its path"),
+        pytest.param(efs("fs-2:/models:fsap-9:x"), "NotAllowed", "SHALE_EFS_ALLOWED", id="what is no access point"),
+        pytest.param(efs("fs-3::fsap-9"), "NotAllowed", "SHALE_EFS_ALLOWED", id="an access point elsewhere"),
         pytest.param(efs("fs-2::fsap-1"), "NotAllowed", "SHALE_EFS_ALLOWED", id="an access point to anywhere in it"),
         pytest.param(Storage(source=SourceStorage("hub")), "StorageNotServed", "storage.source", id="a source"),
     ],
@@ -129,7 +141,9 @@ def test_by_default_nothing_but_claims_may_be_mounted():
     assert isinstance(place_of(Storage(pvc=Pvc("weights")), Rules()), Place)
 
 
-@pytest.mark.parametrize("text", [":/x", "nas:/a/../b", "a:b", "nas:x:/y", "/exports"])
+@pytest.mark.parametrize(
+    "text", [":/x", "nas:/a/../b", "a:b", "nas:x:/y", "/exports", "::fsap-1", "fs-1::fsap-", "a/b::fsap-1"]
+)
 def test_a_list_that_allows_nothing_is_refused(text):
     with pytest.raises(ValueError, match="allows nothing: write SERVER:/PATH"):
         allowed.parse(text)
@@ -138,3 +152,13 @@ def test_a_list_that_allows_nothing_is_refused(text):
 def test_roots_of_nodes_are_taken_as_they_are_written(tmp_path):
     (tmp_path / "link").symlink_to("/etc")
     assert str(roots.parse(f"{tmp_path}/link", here=False).roots[0].folder) == f"{tmp_path}/link"
+
+
+def test_an_access_point_that_is_allowed_allows_nothing_beside_it():
+    one = allowed.parse("fs-2::fsap-9")
+    assert str(one) == "fs-2::fsap-9"
+    assert (one.allows_point("fs-2", "fsap-9"), one.allows("fs-2", "/"), one.allows("fs-2", "/a")) == (
+        True,
+        False,
+        False,
+    )

@@ -42,6 +42,15 @@ TABLE = {
         (),
         Starts(f"{NAME} ends; another one takes its place"),
     ),
+    "that was to be gone long ago": (
+        pod({"phase": "Running"}, deletionTimestamp="2026-11-20T23:59:59Z"),
+        (),
+        Stuck(
+            "NodeLost",
+            f"{NAME} was to end and does not: its node does not answer, or a finalizer holds it:"
+            " mend or delete that node, or kubectl delete --force the Pod",
+        ),
+    ),
     "without a node": (
         pod({"phase": "Pending"} | condition("PodScheduled", "False", "0/3 nodes are available")),
         (),

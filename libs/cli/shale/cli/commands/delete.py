@@ -129,6 +129,6 @@ async def _waits_for(resources: Resources, one: Doomed) -> str:
     """Say what a deleting object itself says."""
     obj = await resources.get(one.kind, one.namespace, one.name)
     if isinstance(obj, Missing):
-        return "it went this moment"
+        return obj.message if obj.unreadable else "it went this moment"
     said = next((one.message for one in obj.status.conditions if one.type == "Ready"), "")
     return said or f"it waits for {', '.join(obj.metadata.finalizers) or 'its dependents'}; is the watcher running?"

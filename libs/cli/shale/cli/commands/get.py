@@ -13,7 +13,7 @@ from shale.cli.kinds import DEFAULT_NAMESPACE, Target, targets
 from shale.cli.screen import Sheet, note
 from shale.contracts.resources import Object
 from shale.kube import manifests
-from shale.kube.resources import Listing, Missing, Resources
+from shale.kube.resources import Listing, Missing, Obscured, Resources, Unreadable
 from shale.kube.watch import Interrupted, Synced, changes
 
 Found = tuple[Target, tuple[Object, ...]]
@@ -140,6 +140,8 @@ async def _watch(common: Common, options: Options, wanted: list[Target], resourc
                         note(f"{message}; looking again in {again_in:g} s")
                     case _ if not _about(options, names, change.object):
                         continue
+                    case Obscured(one):
+                        note(one.message)
                     case _ if common.machine:
                         screen.line(manifests.of(change.object), common.output)
                     case _:
@@ -149,6 +151,6 @@ async def _watch(common: Common, options: Options, wanted: list[Target], resourc
     return Exit.OK
 
 
-def _about(options: Options, names: set[str], obj: Object) -> bool:
+def _about(options: Options, names: set[str], obj: Object | Unreadable) -> bool:
     meta = obj.metadata
     return options.within in {None, meta.namespace} and bool(names & {"", meta.name})

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-_SCHEME = re.compile(r"\s*,?\s*([A-Za-z][A-Za-z0-9_-]*)(?:\s+(?=[A-Za-z_]+\s*=)|\s*(?=,|$))")
-_PARAMETER = re.compile(r'\s*,?\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+_SCHEME = re.compile(r"\s*+,?\s*+([A-Za-z][A-Za-z0-9_-]*)(?:\s+(?=[A-Za-z_]+\s*=)|\s*(?=,|$))")
+_PARAMETER = re.compile(r'\s*+,?\s*+([A-Za-z_]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s",]+))')
 _LONGEST = 8192
 
 

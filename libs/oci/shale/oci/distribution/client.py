@@ -97,6 +97,8 @@ class Client:
 
     def _authorised(self, request: Request, scopes: Scopes) -> Response:
         """Prove who we are, and once more with a credential read anew when that was refused."""
+        if not request.leaving:
+            self.heed()  # a token may have to be fetched first
         sent = self._authority.header(scopes)
         response = self._followed(request, sent)
         if response.status == _UNAUTHORIZED and self._ours(response.url):
@@ -112,7 +114,10 @@ class Client:
     def _followed(self, request: Request, authorization: str) -> Response:
         """Go where we are led, and show who we are to nobody but the registry itself."""
         for _ in range(_HOPS):
+            if not request.leaving:
+                self.heed()
             response = self._transport.send(self._signed(request, authorization))
+            response.heed = None if request.leaving else self.heed
             location = response.headers.get("Location", "")
             if response.status not in _REDIRECTS or not location:
                 return response

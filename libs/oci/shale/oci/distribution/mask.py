@@ -1,78 +1,100 @@
 """What others repeat of our credentials is told by nobody: masked in whichever way it was written down again.
 
 Registries and proxies quote headers, bodies and URLs in what they complain about: as they are, in base64, escaped for
-a URL, for JSON, for a page, or cut off.
+a URL, for JSON, for a page, or cut off. Who chose the secret may choose the answer too: secrets are looked for as they
+are, in a text of bounded length.
 """
 
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections import deque
+from collections.abc import Iterable
+from functools import cached_property
+
+from shale.oci.distribution.spelling import Reading, ways
 
 HIDDEN = "***"
+LONGEST = 2**11
+"""Bytes of a text that are looked at, which is more than is told of any; the rest is dropped."""
+_TAIL = 64  # bytes at a cut, where an escape may be broken: dropped too
 _KNOWN = 32  # a job has one login, and that renewed; the rest are tokens
+_HELD = 2**14  # of a secret: more fits into no header
 _SHORT = 4  # what is shorter stands in many words: there the whole text is hidden
 _PIECE = 12  # so much of a secret is a secret: some show the beginning of a token
 _WORD = re.compile(rf"[A-Za-z0-9+/=_.~%-]{{{_PIECE},}}")
 _QUERY = re.compile(r"\?[^\s\"'<>]*[^\s\"'<>,.;:)]")
-_CONTROLS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
-_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+
+
+class Known:
+    """A secret, and what it reads as: worked out when it is first looked for."""
+
+    def __init__(self, secret: str) -> None:
+        self.text = secret[:_HELD]
+
+    @cached_property
+    def ways(self) -> frozenset[bytes]:
+        """What it may read as."""
+        return ways(self.text, LONGEST)
 
 
 class Mask:
     """The secrets of one job with one registry, the last of them."""
 
     def __init__(self) -> None:
-        self._known: deque[str] = deque(maxlen=_KNOWN)
+        self.known: deque[Known] = deque(maxlen=_KNOWN)
 
     def learn(self, *secrets: str) -> None:
         """Hide these from now on."""
-        self._known.extend(one for one in secrets if one and one not in self._known)
+        held = {one.text for one in list(self.known)}
+        self.known.extend(Known(one) for one in secrets if one and one[:_HELD] not in held)
 
     def __call__(self, text: str) -> str:
         """Return a text without any of them, and without what opens an upload or a signed download."""
-        text = _QUERY.sub(f"?{HIDDEN}", text)
-        known = list(self._known)
-        for spelled in sorted(set[str]().union(*map(_spelled, known)), key=len, reverse=True):
-            found = re.compile("".join(map(_written, spelled)), re.IGNORECASE)
-            if found.search(text):
-                text = found.sub(HIDDEN, text) if len(spelled) >= _SHORT else HIDDEN
-        return _WORD.sub(lambda word: HIDDEN if any(_shares(word[0], one) for one in known) else word[0], text)
+        known = list(self.known)
+        found = _without(text, frozenset[bytes]().union(*(one.ways for one in known)))
+        pieces = {piece for word in _WORD.findall(found) for piece in _pieces(word)}
+        told = {piece for one in known for piece in _pieces(one.text) if piece in pieces}
+        found = _WORD.sub(lambda word: HIDDEN if not told.isdisjoint(_pieces(word[0])) else word[0], found)
+        return _QUERY.sub(f"?{HIDDEN}", found)
 
 
-def _spelled(secret: str) -> set[str]:
-    """Return a secret, and what it looks like in the base64 of whatever it stands in: three ways, by where."""
-    data = secret.encode()
-    spelled = {secret}
-    for encode in (b64encode, urlsafe_b64encode):
-        spelled.add(encode(data).decode().rstrip("="))
-        for before in range(3):
-            whole = encode(b"\0" * before + data).decode().rstrip("=")
-            start, end = (before * 8 + 5) // 6, (before + len(data)) * 8 // 6
-            spelled |= {whole[start:end]} if end - start >= _SHORT else set()
-    return spelled
+def _without(text: str, secrets: frozenset[bytes]) -> str:
+    """Return the text, or the beginning of a long one, without what reads as a secret."""
+    data = text[: LONGEST + 1].encode("utf-8", "surrogatepass")
+    end = len(data) if len(data) <= LONGEST else LONGEST - _TAIL
+    spans: list[tuple[int, int]] = []
+    for reading in (Reading(data[:LONGEST], end, escaped=escaped) for escaped in (False, True)):
+        for secret in secrets:
+            found = [reading.span(at, at + len(secret)) for at in _places(reading.said, secret)]
+            if len(secret) < _SHORT and (found or not secret):
+                return HIDDEN
+            spans += found
+        if end < len(data):
+            begun = min((_begun(reading.said, secret) for secret in secrets), default=len(reading.said))
+            spans += [(reading.span(begun, begun + 1)[0], end)] if begun < len(reading.said) else []
+    return _painted(data[:end], spans)
 
 
-def _written(sign: str) -> str:
-    """Return the expression for all ways to write one sign down."""
-    if sign.isascii() and sign.isalnum():
-        return sign
-    utf16 = sign.encode("utf-16-be").hex()
-    units = [utf16[at : at + 4] for at in range(0, len(utf16), 4)]
-    ways = {
-        rf"\\*{re.escape(sign)}",
-        "".join(f"%(?:25)*{byte:02x}" for byte in sign.encode()),
-        "".join(rf"\\+u{unit}" for unit in units),
-        rf"\\+U{ord(sign):08x}",
-        rf"\\+x{ord(sign):02x}",
-        rf"&(?:amp;)?#0*{ord(sign)};",
-        rf"&(?:amp;)?#x0*{ord(sign):x};",
-        re.escape("".join(map(chr, sign.encode()))),
-        *([_NAMED[sign].replace("&", "&(?:amp;)?")] if sign in _NAMED else []),
-        *([r"\s+", r"\+"] if sign.isspace() else []),
-        *([rf"\\+{_CONTROLS[sign]}"] if sign in _CONTROLS else []),
-    }
-    return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
+def _places(said: bytes, secret: bytes) -> Iterable[int]:
+    at = said.find(secret) if secret else -1
+    while at >= 0:
+        yield at
+        at = said.find(secret, at + len(secret))
 
 
-def _shares(word: str, secret: str) -> bool:
-    return any(word[at : at + _PIECE] in secret for at in range(len(word) - _PIECE + 1))
+def _begun(said: bytes, secret: bytes) -> int:
+    """Return where a secret begins that the end of the text cuts off; the end where none does."""
+    least = max(len(said) - len(secret), 0)
+    return next((at for at in range(least, len(said)) if secret.startswith(said[at:])), len(said))
+
+
+def _painted(data: bytes, spans: list[tuple[int, int]]) -> str:
+    shown, done = bytearray(), 0
+    for start, end in sorted(spans):
+        if start > done or not shown:
+            shown += data[done:start] + HIDDEN.encode()
+        done = max(done, end)
+    return (shown + data[done:]).decode("utf-8", "replace")
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1)]

@@ -25,7 +25,8 @@ class Options(msgspec.Struct, frozen=True):
     """`home`: the registry of names without a host. `insecure`: no proof by TLS, and plain http where there is none.
 
     `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries, and is asked to wait
-    for no time at all twice a second while something else is waited for: what it raises ends the work, as a stop does.
+    for no time at all before each request and each block of an answer, and twice a second while something else is
+    waited for: what it raises ends the work, as a stop does.
     `shown_to` says why a token server (`host` or `host:port`) must not see the credential.
     """
 

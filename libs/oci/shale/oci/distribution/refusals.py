@@ -54,6 +54,12 @@ def too_large(host: str, doing: str) -> NoAccess:
     return NoAccess("TooLarge", f"{host} answers 413 when we {doing}: {cure}")
 
 
+def too_many_tags(repo: str, most: int) -> NoAccess:
+    """More is named there than anybody looks through."""
+    cure = "delete those that nobody needs, or push to another repository"
+    return NoAccess("TooManyTags", f"{repo} has more than {most} tags: {cure}")
+
+
 def misled(host: str, where: str) -> NoAccess:
     """Nothing of ours follows there, and no login."""
     return NoAccess("Untrusted", f"{host} leads to {where}")

@@ -71,7 +71,7 @@ class Session:
         if self.url:
             read = min(_CANCELS, self.repo.client.bounds.read)
             with suppress(Lost, Transient):
-                self.repo.client.once(Request("DELETE", self.url, _EMPTY, None, read), self.repo.pushing)
+                self.repo.client.once(Request("DELETE", self.url, _EMPTY, None, read, leaving=True), self.repo.pushing)
             self.url = ""
 
     def _sent(self, request: Request) -> Answer:

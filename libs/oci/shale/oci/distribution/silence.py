@@ -26,8 +26,15 @@ class Silences:
                 return
             left = self._until[there] - now
             if left > 0:
-                raise Transient(f"{there} does not answer in time: it is asked again in {left:.0f} s", left)
+                raise _left_alone(there, left)
             self._until[there] = now + self._longest
+
+    def heed(self, *origins: Origin) -> None:
+        """Come before work that will end in a request to one of these. Raises Transient when all are left alone."""
+        with self._lock:
+            left = min(self._until.get(one, 0.0) for one in origins) - self._clock()
+        if left > 0:
+            raise _left_alone(origins[0], left)
 
     def answered(self, there: Origin) -> None:
         """Note that something came back, be it trouble."""
@@ -40,3 +47,7 @@ class Silences:
             now = self._clock()
             self._until = {one: until for one, until in self._until.items() if until > now}
             self._until[there] = now + self._seconds
+
+
+def _left_alone(there: Origin, left: float) -> Transient:
+    return Transient(f"{there} does not answer in time: it is asked again in {left:.0f} s", left)

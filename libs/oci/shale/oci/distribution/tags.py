@@ -3,14 +3,18 @@
 import msgspec
 
 from shale.oci import digest as digests
-from shale.oci import manifest
+from shale.oci import manifest, names
 from shale.oci.descriptor import Descriptor
 from shale.oci.distribution import committing, deletion, links, manifests, referrers
+from shale.oci.distribution.refusals import too_many_tags
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.transport import Lost, Request
+from shale.oci.refusal import Refused
 from shale.oci.registry import Unsupported
 
+MOST = 10_000
+"""Tags of a repository that are held: who answers may be anybody, and have no end of them."""
 _PAGE = 1000
 _LARGEST_PAGE = 2**22
 _EMPTY = b"{}"
@@ -23,7 +27,10 @@ class _Page(msgspec.Struct):
 
 
 def listed(repo: Repository) -> tuple[str, ...]:
-    """Return the tags, sorted, but those under which clients list referrers. Raises Transient."""
+    """Return the tags, sorted, but those under which clients list referrers. Raises Transient.
+
+    Refused when there are more than `MOST`; what is no tag names nothing.
+    """
     found: set[str] = set()
     for page in links.pages(repo, repo.url(f"tags/list?n={_PAGE}"), "application/json", _LARGEST_PAGE):
         if page.status == GONE:
@@ -34,8 +41,12 @@ def listed(repo: Repository) -> tuple[str, ...]:
             raise repo.surprise("list tags", page) from None
         if not page.ok:
             raise repo.surprise("list tags", page)
-        found.update(tags or ())
-    return tuple(sorted(tag for tag in found if not referrers.is_fallback(tag)))
+        for tag in tags or ():
+            if names.is_tag(tag) and not referrers.is_fallback(tag):
+                found.add(tag)
+            if len(found) > MOST:
+                raise Refused(too_many_tags(repo.name, MOST))
+    return tuple(sorted(found))
 
 
 def resolve(repo: Repository, reference: str) -> Descriptor | None:

@@ -6,7 +6,7 @@ No retry, no redirect. With `pools` the only module that knows urllib3.
 import logging
 import ssl
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from urllib.request import getproxies, proxy_bypass
 
@@ -65,6 +65,8 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes | Iterable[bytes | memoryview] | None = None
     read: float | None = None
     """How long the answer may take, in seconds, where it is not as long as all others."""
+    leaving: bool = False
+    """It takes back what is half done: it is sent when the work is stopped, too."""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {origin.of(self.url)})"  # its headers hold who we are
@@ -75,6 +77,8 @@ class Response:
 
     def __init__(self, raw: urllib3.BaseHTTPResponse, url: str, longest: float, silences: Silences) -> None:
         self._raw, self.url, self._longest, self._silences = raw, url, longest, silences
+        self.heed: Callable[[], None] | None = None
+        """Asked before each block of the body: what it raises ends the work."""
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
 
@@ -99,6 +103,8 @@ class Response:
 
     def _next(self) -> tuple[float, bytes] | None:
         """Return the next block, and how long it was waited for."""
+        if self.heed:
+            self.heed()
         began = time.monotonic()
         with _heard(self.url, self._silences):
             block = self._raw.read1(BLOCK, decode_content=False)
@@ -140,6 +146,11 @@ class Transport:
                 decode_content=False,
             )
         return Response(raw, request.url, self._patience.read, self._silences)
+
+    def heed(self, host: str, *, plain: bool) -> None:
+        """Raise Transient when a host is left alone for its silence, `plain`: over http as well."""
+        schemes = ("https", "http") if plain or origin.loopback(host) else ("https",)
+        self._silences.heed(*(origin.of(f"{scheme}://{host}") for scheme in schemes))
 
     def close(self) -> None:
         """Close all connections."""

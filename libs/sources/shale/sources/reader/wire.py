@@ -16,7 +16,11 @@ PORT = 7077
 KEY_BYTES = 32
 """A key is at least as long as what is made with it."""
 ASKERS = 64
-"""Connections at a time: a pool of 16 packers with 4 jobs each."""
+"""Requests with a token that are answered at a time: a pool of 16 packers with 4 jobs each."""
+SPARE = 16
+"""Connections beyond those: whoever holds every other one, a kubelet is answered."""
+HEAD = 5.0
+"""Seconds in which a request has been said in whole, once it was begun or its connection made."""
 QUIET = 30.0
 """Seconds that either side may say nothing amid a request."""
 MAX_WORDS = 4096

@@ -1,5 +1,6 @@
 """Kubernetes' own objects, as far as they are read here: parsed once, at the door. Pure."""
 
+import datetime as dt
 from typing import Any, TypeVar
 
 import msgspec
@@ -143,3 +144,11 @@ T = TypeVar("T", Anything, Pod, PersistentVolumeClaim, PersistentVolume, Event)
 def parsed(tree: Tree, kind: type[T]) -> T:
     """Return the object; what we do not read is left out. Raises msgspec.ValidationError: no API server sends that."""
     return msgspec.convert(tree, kind)
+
+
+def seconds(stamp: str) -> float:
+    """Return RFC 3339 as seconds since the epoch; what is none is long ago."""
+    try:
+        return dt.datetime.fromisoformat(stamp).timestamp()
+    except ValueError:
+        return 0.0

@@ -16,6 +16,7 @@ from shale.storage_provisioner.cluster.seen import (
     Replace,
     Seen,
     TakeDown,
+    Thing,
 )
 from shale.storage_provisioner.problem import Problem, Unusable
 
@@ -26,6 +27,8 @@ AGING = 10
 """A wish that is a minute old is looked at every 6 s: who mends what it waits for waits no more than a tenth longer."""
 WATCH = 30.0
 """Seconds between looks at a reader that answers."""
+TARDY = 120.0
+"""Seconds after which the cluster's own controllers should have bound a claim, or let go of what was deleted."""
 PATIENCE = 60
 """Seconds that a reader waits for a folder that the one before did not find: it is served within one of its coming."""
 
@@ -81,14 +84,16 @@ def _mount(seen: Seen, place: Place) -> Decision | None:
         return _theirs(seen, claim)
     for one in (claim.thing, seen.volume):
         if one is not None and one.ends:
-            return _waits(seen, "Ending", f"waits for the former {one} to be gone", stalled=False)
+            cure = "end the Pods that use it, and see who serves its finalizers"
+            return _passes(seen, "Ending", f"waits for the former {one} to be gone", one, cure)
         if one is not None and one.generation < seen.about.generation:
             return Do(Adopt(one))
     if seen.volume is None:
         return Do(MakeVolume(claim.thing.uid))
     if not claim.bound:
         why = f"{claim.thing} is not bound to {seen.volume} yet" + (f" ({claim.why})" if claim.why else "")
-        return _waits(seen, "Binding", why, stalled=False)
+        cure = "see that the cluster's volume controller runs, or delete both: they are made anew"
+        return _passes(seen, "Binding", why, claim.thing, cure)
     return None
 
 
@@ -143,6 +148,12 @@ def _ended(seen: Seen, reader: Reader, ended: Ended) -> Decision:
 def _waits(seen: Seen, reason: str, message: str, again_in: float | None = 0, *, stalled: bool = True) -> Wait:
     pace = _pace(seen) if again_in == 0 else again_in
     return Wait(reason, message, until=seen.now + A_DAY, again_in=pace, stalled=stalled)
+
+
+def _passes(seen: Seen, reason: str, message: str, thing: Thing, cure: str) -> Wait:
+    """Wait for what passes by itself; somebody must act when it has not after so long."""
+    late = 0 < thing.since < seen.now - TARDY
+    return _waits(seen, reason, f"{message}: {cure}" if late else message, stalled=late)
 
 
 def _pace(seen: Seen) -> float:

@@ -64,7 +64,7 @@ def _nfs(nfs: Nfs, rules: Rules) -> Place | Problem | Unusable:
 def _efs(efs: AwsEfs, rules: Rules) -> Place | Problem | Unusable:
     title = f"EFS file system {efs.volume_handle}"
     system, _, rest = efs.volume_handle.partition(":")
-    path, _, _point = rest.partition(":")
+    path, _, point = rest.partition(":")
     if _climbs(path):
         return Unusable("BadPath", f"{title}: volumeHandle must hold no '..': make a version that says so")
     for name, value in efs.attributes.items():
@@ -73,7 +73,9 @@ def _efs(efs: AwsEfs, rules: Rules) -> Place | Problem | Unusable:
             known = ", ".join(EFS_ATTRIBUTES)
             why = f"attribute {name}: {value!r} is none that may be said ({known}; encrypted in transit)"
             return Unusable("BadAttribute", f"{title}: {why}: make a version without it")
-    if not rules.efs.allows(system, f"/{path.strip('/')}"):
+    # an access point puts its own root before the path, and only who made it knows which
+    allows = rules.efs.allows_point(system, point) if point else rules.efs.allows(system, f"/{path.strip('/')}")
+    if not allows:
         return _not_allowed(title, rules.efs, "SHALE_EFS_ALLOWED")
     source: dict[str, Any] = {"driver": EFS_DRIVER, "volumeHandle": efs.volume_handle, "readOnly": True}
     if efs.attributes:

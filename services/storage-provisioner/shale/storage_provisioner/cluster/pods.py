@@ -1,15 +1,17 @@
 """What a Pod's own words amount to: it serves, it starts, someone must act, or it ended. Pure."""
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 
 import msgspec
 
+from shale.storage_provisioner.cluster import core
 from shale.storage_provisioner.cluster.core import Event, Pod, PodStatus, Terminated
 
 SLOW = 600.0
 """Seconds after which a reader that still starts is one that somebody should look at."""
+LINGERS = 60.0
+"""Seconds after which a Pod that was to be gone is on a node that does not answer: its grace period is over by then."""
 LONGEST = 1024
 
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
@@ -51,7 +53,7 @@ def state(pod: Pod, events: Iterable[Event], before: str, now: float) -> PodStat
     meta, status = pod.metadata, pod.status
     name = f"Pod {meta.namespace}/{meta.name}"
     if meta.deletion_timestamp:
-        return Starts(f"{name} ends; another one takes its place")
+        return _ends(name, meta.deletion_timestamp, now)
     if status.phase in {"Failed", "Succeeded"}:
         return _ended(name, status)
     if any(one.type == "Ready" and one.status == "True" for one in status.conditions):
@@ -60,9 +62,17 @@ def state(pod: Pod, events: Iterable[Event], before: str, now: float) -> PodStat
         return stuck
     if before:
         return Stuck(*_said(before))
-    if now - _seconds(meta.creation_timestamp) > SLOW:
+    if now - core.seconds(meta.creation_timestamp) > SLOW:
         return Stuck("ReaderSlow", f"{name} does not get ready in {SLOW:g} s: kubectl describe it")
     return Starts(f"{name} starts")
+
+
+def _ends(name: str, due: str, now: float) -> Starts | Stuck:
+    """Wait until its node lets go of it: `due` is when the grace period ends, and a dead node never does."""
+    if now - core.seconds(due) <= LINGERS:
+        return Starts(f"{name} ends; another one takes its place")
+    why = f"{name} was to end and does not: its node does not answer, or a finalizer holds it"
+    return Stuck("NodeLost", f"{why}: mend or delete that node, or kubectl delete --force the Pod")
 
 
 def _unscheduled(name: str, status: PodStatus) -> Stuck | None:
@@ -97,7 +107,7 @@ def _unmounted(name: str, status: PodStatus, events: Iterable[Event]) -> Stuck |
 
 def _ended(name: str, status: PodStatus) -> Ended:
     ended = next((one.state.terminated for one in status.container_statuses if one.state.terminated), Terminated())
-    at = _seconds(ended.finished_at or "")
+    at = core.seconds(ended.finished_at or "")
     if status.phase == "Succeeded" or status.reason in _NOT_ITS_FAULT:
         return Ended(at)
     if words := ended.message or status.message:
@@ -112,11 +122,3 @@ def _said(words: str) -> tuple[str, str]:
     if separator and re.fullmatch("[A-Z][A-Za-z]{2,40}", reason):
         return reason, message[:LONGEST]
     return "ReaderEnded", words[:LONGEST]
-
-
-def _seconds(stamp: str) -> float:
-    """Return RFC 3339 as seconds since the epoch; what is none is long ago."""
-    try:
-        return dt.datetime.fromisoformat(stamp).timestamp()
-    except ValueError:
-        return 0.0

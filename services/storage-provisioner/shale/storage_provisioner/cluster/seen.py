@@ -4,7 +4,7 @@ import msgspec
 
 from shale.contracts.about import About
 from shale.storage_provisioner.cluster import manifests
-from shale.storage_provisioner.cluster.core import Meta, PersistentVolumeClaim
+from shale.storage_provisioner.cluster.core import Meta, PersistentVolumeClaim, seconds
 from shale.storage_provisioner.cluster.place import Place
 from shale.storage_provisioner.cluster.pods import PodState
 from shale.storage_provisioner.problem import Problem, Unusable
@@ -23,6 +23,8 @@ class Thing(msgspec.Struct, frozen=True):
     """Of the wish that it was made for, or last wanted by."""
     ours: bool = False
     ends: bool = False
+    since: float = 0.0
+    """When it was made, or was to be gone, in seconds since the epoch; 0 when nobody knows."""
 
     def __str__(self) -> str:
         """Return `Pod team-a/shale-...`."""
@@ -137,6 +139,7 @@ def thing_of(kind: str, meta: Meta, about: About) -> Thing:
         generation=int(generation) if generation.isdecimal() else 0,
         ours=ours,
         ends=meta.deletion_timestamp is not None,
+        since=seconds(meta.deletion_timestamp or meta.creation_timestamp),
     )
 
 
