@@ -10,7 +10,8 @@ from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared
-from shale.contracts.resources import FINALIZER, ModelVersionStatus
+from shale.contracts.resources import FINALIZER, KINDS, Model, ModelVersionStatus
+from shale.contracts.resources.meta import Metadata
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Expired, Listing, Missing
 from shale.testkit.asking import until
@@ -106,6 +107,16 @@ async def test_what_was_deleted_before_it_was_held_is_gone(street):
     async with announcing(street):
         await told(street, "gone")
         assert (await street.now(version)).metadata.finalizers == ("other/one",)
+
+
+async def test_a_model_that_others_keep_says_that_it_is_being_deleted_and_for_whom_it_waits(street):
+    model = await street.resources.create(Model(Metadata(name="kept", namespace=NS, finalizers=("other/one",))))
+    await street.resources.delete(KINDS["model"], NS, "kept")
+    async with announcing(street):
+        kept = await until(lambda: street.now(model), lambda now: now.status.phase == "Deleting")
+    assert [(one.type, one.message) for one in kept.status.conditions if one.status == "True"] == [
+        ("Reconciling", "waits for other/one")
+    ]
 
 
 async def test_whoever_took_the_finalizer_what_is_not_there_is_gone(street):

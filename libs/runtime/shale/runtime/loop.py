@@ -138,7 +138,9 @@ async def _answer(decision: Done | Wait | Refuse, work: Work) -> Answer:
         case Wait():
             delay = await work.waits(decision)
             if isinstance(work.trigger, JOBS):
-                return Nak(delay)  # a job's tick is the job itself: acked, it would be neither asked nor ended
+                # A job's Wait is the one nak that is no Transient (events.md has nobody nak to wait): a job has no tick
+                # but itself, and acked it would be neither asked nor ended. It is bounded: workers have few in hand.
+                return Nak(delay)
             await work.plane.arm(work.card.name, work.trigger.about, work.plane.now() + delay)
             return Ack()
         case Refuse(reason, message):

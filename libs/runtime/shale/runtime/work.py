@@ -127,8 +127,8 @@ class Work:
         """Count a failure that nobody foresaw: the reading stays at Working; the last attempt ends in a refusal."""
         log.error("bug", extra={"about": str(self.trigger.about)}, exc_info=error)
         what = f"{type(error).__name__}: {error}"[:MAX_ERROR]
-        if not self.speaks:
-            return Nak(MAX_NAK)
+        if not self.speaks:  # whoever mends it need not say the fact again: it comes for ever, and people see its copy
+            return Nak(MAX_NAK, f"Bug: {what}" if self.tries + 1 >= MAX_ATTEMPTS else "")
         if answer := await self._counts():
             return answer
         attempt = self.voice.attempt
