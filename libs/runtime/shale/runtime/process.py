@@ -39,7 +39,7 @@ class Doors:
         self.store = JetStore(bus)
 
     def bucket(self, name: str) -> Bucket:
-        """Return one of the buckets that the service's card names."""
+        """Return one of the buckets that the service's card names, be it for a few keys."""
         return Bucket(self._bus, name)
 
 
