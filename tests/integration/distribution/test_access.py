@@ -140,7 +140,8 @@ def test_a_login_that_is_renewed_in_the_middle_of_an_upload_is_read_anew(debian_
             secret.renew()
             path = server.folder / "htpasswd"
             path.write_text(NEW_HTPASSWD)
-            os.utime(path, (path.stat().st_mtime + 10,) * 2)
+            later = path.stat().st_mtime + 10
+            os.utime(path, (later, later))
 
         registry = Distribution(Options(secret, server.host, patience=PATIENCE, profile=small_parts))
         assert renewed_in_the_middle(registry, renew) == PUSHED
