@@ -211,6 +211,12 @@ async def test_only_the_watcher_purges(become):
     assert [subject for subject in WATCHERS if not await watcher.may_say(subject)] == []
 
 
+async def test_a_packer_writes_its_uploads_and_no_claim_or_lease(become):
+    packer = await become("builder-sync")
+    assert await packer.may_say("$KV.shale-claim.upload.abc")
+    assert [key for key in ("tag.abc.def", "lease.watcher") if await packer.may_say(f"$KV.shale-claim.{key}")] == []
+
+
 async def test_an_operator_does_all_that_is_shales_and_nothing_that_is_the_servers(become):
     operator = await become("operator")
     assert await operator.may_hear("shale.>")

@@ -99,6 +99,11 @@ def card(**fields) -> Card:
             },
             id="a bucket of its own is read, written, listed and watched",
         ),
+        pytest.param(
+            {"keys": (("b", "upload"),)},
+            {"$KV.b.upload.>", "$JS.API.STREAM.MSG.GET.KV_b"},
+            id="keys of its own in a bucket are written, and nothing else there",
+        ),
     ],
 )
 def test_what_a_card_may_say(fields, publish):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from shale.builder_sync.pack import pack_layer, scan_source
+from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
@@ -17,6 +18,7 @@ from shale.contracts.jobs import PackLayer
 from shale.oci import digest, plan
 from shale.oci.layout import Layout
 from shale.oci.limits import limits_of
+from shale.oci.refusal import NoAccess, Refused
 from shale.oci.small import LARGE
 from shale.oci.unpack import Unpacked, unpack
 from shale.runtime.beat import Stopped
@@ -279,6 +281,58 @@ def test_a_registry_that_fails_for_now_passes(world):
     with pytest.raises(Transient):
         world.pack(world.jobs()[1])
     assert open_files() == before
+
+
+class Kept(Keeper):
+    """Who keeps a place, as the packer sees it."""
+
+    def __init__(self):
+        self.said = []
+
+    def take(self):
+        return "a place"
+
+    def moved(self, upload):
+        assert not upload.place()
+
+    def leave(self, upload, *, stopped):
+        self.said.append(("left", upload.place(), stopped))
+
+    def forget(self):
+        self.said.append("forgotten")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        pytest.param(None, ["forgotten"], id="it is published"),
+        pytest.param(Stopped(), [("left", "", True)], id="it is stopped"),
+        pytest.param(Transient("x"), [("left", "", False)], id="it fails for now"),
+        pytest.param(TypeError("x"), ["forgotten"], id="it fails for good"),
+    ],
+)
+def test_what_becomes_of_a_place(world, raised, said):
+    told, kept = [], Kept()
+
+    def fail_at(done):
+        told.append(done)
+        if raised and len(told) == 25:
+            raise raised
+
+    with pytest.raises(type(raised)) if raised else nullcontext():
+        pack_layer(world.jobs()[1], world.source, world.registry, fail_at, lambda *_: kept)
+    assert kept.said == said
+
+
+def test_a_place_to_which_nobody_is_let_is_forgotten(world):
+    class Strict(Layout):
+        def upload(self, repo, known=None, place=""):
+            raise Refused(NoAccess("Untrusted", f"{place} in {repo} leads elsewhere, for {known}"))
+
+    world.registry, kept = Strict(world.store), Kept()
+    with pytest.raises(Refused):
+        pack_layer(world.jobs()[1], world.source, world.registry, print, lambda *_: kept)
+    assert kept.said == ["forgotten"]
 
 
 def test_filters_of_the_scan_hold_for_the_small_layer_too(world, tmp_path):

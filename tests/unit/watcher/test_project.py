@@ -226,6 +226,12 @@ PHASES = {
         "Deleting",
         working("Deleting", "waits for image-builder"),
     ),
+    "deleting: says what keeps the holder from letting go, and nothing of others": (
+        (*ROAD, HELD, Gone(ABOUT.at(2))),
+        (reading("image-builder", "Retrying", message="m: 503"), TRIES),
+        "Deleting",
+        working("Deleting", "waits for image-builder (m: 503)"),
+    ),
     "deleting: nobody holds anything": (
         (*ROAD, HELD, Gone(ABOUT), Released(ABOUT.whole(), "image-builder")),
         (),

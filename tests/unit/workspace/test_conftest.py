@@ -12,9 +12,22 @@ def test_a_program_is_found_by_its_name(
     debian_tool: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     program = tmp_path / "a-tool-of-this-test"
-    program.touch(mode=0o755)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert debian_tool(program.name) == str(program)
+
+
+def test_a_wrapper_with_nothing_behind_it_is_not_there(
+    debian_tool: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    program = tmp_path / "a-wrapper-of-this-test"
+    program.write_text(f"#!/bin/sh\nexec {tmp_path}/of-another-checkout\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", "")
+    with pytest.raises(pytest.skip.Exception, match="is not to be had here"):
+        debian_tool(program.name)
 
 
 @pytest.mark.parametrize(

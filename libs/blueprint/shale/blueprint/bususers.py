@@ -74,6 +74,8 @@ def _says(card: Card) -> Iterator[str]:
             yield from consumer.filters if card.refers else ()
     for bucket in card.buckets:
         yield f"$KV.{bucket}.>"
+    for bucket, word in card.keys:
+        yield f"$KV.{bucket}.{word}.>"
 
 
 def _api(card: Card) -> Iterator[str]:
@@ -95,6 +97,8 @@ def _api(card: Card) -> Iterator[str]:
         yield f"{API}.CONSUMER.MSG.NEXT.{consumer.stream}.{consumer.name}"
     for bucket in card.buckets:
         yield from _bucket(f"KV_{bucket}")
+    for bucket, _ in card.keys:
+        yield f"{API}.STREAM.MSG.GET.KV_{bucket}"
 
 
 def _taken_away() -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """What an image is made of: documents, layers, the files in them, and who else names them. Weights are not pulled."""
 
-import io
 import stat
 import tarfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from shale.cli.ranged import Ranged
 from shale.cli.referrers import MOST_TAGS, referrers
 from shale.cli.registries import Store
 from shale.contracts.errors import Transient
-from shale.oci import manifest
+from shale.oci import manifest, strict
 from shale.oci.descriptor import IMAGE_LAYER, Descriptor
 from shale.oci.manifest import Index, Manifest
 from shale.oci.registry import Registry
@@ -169,10 +168,10 @@ def _no_tar(layer: Descriptor) -> str:
 
 def entries(blob: Ranged) -> Iterator[Entry]:
     """Yield at most one more than MOST_FILES entries of an uncompressed tar. Raises TarError, Transient."""
-    with tarfile.open(fileobj=io.BufferedReader(blob), mode="r:") as tar:
-        for member in islice(tar, MOST_FILES + 1):
+    with strict.seekable(blob) as tar:
+        for member in islice(strict.members(tar), MOST_FILES + 1):
             kind = "d" if member.isdir() else "l" if member.issym() or member.islnk() else "-"
-            yield Entry(member.name, member.size, kind + stat.filemode(member.mode)[1:], member.linkname)
+            yield Entry(member.name, member.size, kind + stat.filemode(member.mode & 0o7777)[1:], member.linkname)
 
 
 def find(store: Store, name: str) -> Anatomy:

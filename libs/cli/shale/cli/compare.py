@@ -1,14 +1,12 @@
 """Are these the same files? Every difference by name, never by its size or time alone."""
 
-import io
 import os
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from shale.oci.blockreader import BlockReader
-from shale.oci.tarball import PREFIX
+from shale.oci.strict import below, members, stream
 
 BLOCK = 1 << 20
 
@@ -23,12 +21,11 @@ class Against:
         self._told: set[str] = set()
 
     def layer(self, blocks: Iterable[bytes]) -> None:
-        """Compare every entry below `models/` of an uncompressed tar, which is read to its end."""
+        """Compare every entry below `models/` of an uncompressed tar, which is read to its end. Raises TarError."""
         rest = iter(blocks)
-        with tarfile.open(fileobj=io.BufferedReader(BlockReader(rest), BLOCK), mode="r|", bufsize=BLOCK) as tar:
-            for member in tar:
-                path = member.name.lstrip("/").removeprefix(PREFIX)
-                if member.name.lstrip("/").startswith(PREFIX):
+        with stream(rest) as tar:
+            for member in members(tar):
+                if path := below(member.name):
                     self._told |= {path, *(str(above) for above in PurePosixPath(path).parents)}
                     self._entry(member, tar.extractfile(member) if member.isreg() else None, path)
         for _ in rest:

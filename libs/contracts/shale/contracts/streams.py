@@ -95,7 +95,9 @@ DEAD = Stream(
 
 STREAMS = (FACTS, NOW, JOBS, TICKS, DEAD, HISTORY)
 
-CLAIM = Bucket("shale-claim", max_bytes=GIB // 4, why="tags and leases: a key is taken by who creates it")
+CLAIM = Bucket(
+    "shale-claim", max_bytes=GIB // 4, why="tags, leases and uploads in flight: a key is taken by who creates it"
+)
 OBJECTS = Bucket("shale-objects", max_bytes=GIB, why="embedded mode only: the resources themselves")
 
 BUCKETS = (CLAIM, OBJECTS)

@@ -48,12 +48,16 @@ class Unsupported(msgspec.Struct, frozen=True):
 class Upload(Protocol):
     """One blob on its way in. It hashes what it is given, so that nobody does it twice."""
 
-    def keep(self) -> str:
-        """Return the place where `Registry.upload` takes this blob up again in any process; `""`: nowhere yet.
+    def place(self) -> str:
+        """Return the place where `Registry.upload` takes this blob up again in any process; `""`: nowhere (yet).
 
-        It moves with every part that is sent. Whoever asked keeps the upload: left without a commit, what was sent
-        stays. The place opens the upload to its reader: keep it in a bucket of the packers, never in a fact or a log.
+        It moves with every part that is sent. It opens the upload to its reader: keep it in a bucket of the packers,
+        never in a fact or a log.
         """
+        ...
+
+    def keep(self) -> str:
+        """Return the place, and let what was sent stay there when this upload is left without a commit."""
         ...
 
     def write(self, block: Block) -> None:

@@ -4,22 +4,17 @@ Nothing is written through a link, nothing over what a link names, nothing outsi
 """
 
 import errno
-import io
 import os
 import tarfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Self
 
 import msgspec
 
 from shale.oci import disk
-from shale.oci.blockreader import BlockReader
 from shale.oci.registry import BLOCK
-from shale.oci.tarball import PREFIX
-
-_LONGEST = 2**20  # bytes of a PAX or GNU header: names and link targets have at most 4096
+from shale.oci.strict import Damaged, below, members, stream
 
 
 class Unpacked(msgspec.Struct, frozen=True):
@@ -36,10 +31,6 @@ class Unsafe(msgspec.Struct, frozen=True):
     message: str
 
 
-class _Refused(Exception):  # noqa: N818 (it never leaves this module)
-    pass
-
-
 def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
     """Write what lies under `models/` in the tar to `folder`, without that prefix, and nothing else of the tar.
 
@@ -50,48 +41,19 @@ def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
     size = 0
     rest = iter(blocks)
     try:
-        with disk.passing(f"unpack into {folder}"), _opened(rest) as tar:
-            for member in tar:
-                if path := _below(member.name):
+        with disk.passing(f"unpack into {folder}"), stream(rest) as tar:
+            for member in members(tar):
+                if path := below(member.name):
                     size += _write(tar, member, folder, path)
                     paths += [] if member.isdir() else [path]
             deque(rest, maxlen=0)
-    except (tarfile.TarError, _Refused) as error:
+    except tarfile.TarError as error:
         return Unsafe("UnsafeLayer", f"the layer is refused: {error}")
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
         return Unsafe("UnsafeLayer", f"the layer is refused: a name is too long for this disk: {error.filename!r}")
     return Unpacked(tuple(paths), size)
-
-
-class _Member(tarfile.TarInfo):
-    """A header read strictly: none is skipped because it is damaged, none makes us hold more than a name."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            found = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if bytes(buf) == bytes(tarfile.BLOCKSIZE):
-                raise  # the end, as it should be
-            raise _Refused(f"it is damaged or cut short: {error}") from error
-        if found.size < 0 or (found.type not in tarfile.REGULAR_TYPES and found.size > _LONGEST):
-            raise _Refused(f"{found.name!r} claims {found.size} bytes")
-        return found
-
-
-def _opened(blocks: Iterator[bytes]) -> tarfile.TarFile:
-    stream = io.BufferedReader(BlockReader(blocks), BLOCK)
-    return tarfile.open(fileobj=stream, mode="r|", bufsize=BLOCK, tarinfo=_Member)
-
-
-def _below(name: str) -> str:
-    """Return the entry's path below `models/`, or nothing when it lies elsewhere (such as the link `kubedl-model`)."""
-    path = PurePosixPath(name.lstrip("/"))
-    if ".." in path.parts or "\0" in name:
-        raise _Refused(f"{name!r} leaves the folder")
-    return str(path).removeprefix(PREFIX) if str(path).startswith(PREFIX) else ""
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: str) -> int:
@@ -104,10 +66,10 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: st
         target.symlink_to(_inside(folder, path, member.linkname))
     elif member.islnk():
         os.link(_existing(folder, member), target, follow_symlinks=False)
-    elif member.isreg() and not member.issparse():
+    elif member.isreg():
         return _copy(tar, member, target)
     else:
-        raise _Refused(f"{member.name!r} is neither a whole file nor a folder nor a link")
+        raise Damaged(f"{member.name!r} is neither a whole file nor a folder nor a link")
     return 0
 
 
@@ -116,12 +78,12 @@ def _free(folder: Path, path: str, *, keep: bool) -> Path:
     for name in reversed(PurePosixPath(path).parents):
         parent = folder / name
         if name.parts and (parent.is_symlink() or (parent.exists() and not parent.is_dir())):
-            raise _Refused(f"{path!r} lies below what is no folder")
+            raise Damaged(f"{path!r} lies below what is no folder")
         parent.mkdir(exist_ok=True)
     target = folder / path
     if target.is_dir() and not target.is_symlink():
         if not keep:
-            raise _Refused(f"{path!r} would replace a folder")
+            raise Damaged(f"{path!r} would replace a folder")
     else:
         target.unlink(missing_ok=True)
     return target
@@ -132,22 +94,22 @@ def _inside(folder: Path, path: str, link: str) -> str:
     written = os.path.normpath(PurePosixPath(path).parent / link)
     real = (folder / path).parent.joinpath(link).resolve()
     if link.startswith("/") or written.split("/")[0] == ".." or not real.is_relative_to(folder.resolve()):
-        raise _Refused(f"the link {path!r} -> {link!r} leaves the folder")
+        raise Damaged(f"the link {path!r} -> {link!r} leaves the folder")
     return link
 
 
 def _existing(folder: Path, member: tarfile.TarInfo) -> Path:
-    path = _below(member.linkname)
+    path = below(member.linkname)
     source = folder / path
     if not path or not source.parent.resolve().is_relative_to(folder.resolve()) or not source.is_file():
-        raise _Refused(f"the hard link {member.name!r} -> {member.linkname!r} names no file of the model")
+        raise Damaged(f"the hard link {member.name!r} -> {member.linkname!r} names no file of the model")
     return source
 
 
 def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> int:
     source = tar.extractfile(member)
     if source is None:
-        raise _Refused(f"{member.name!r} has no contents")
+        raise Damaged(f"{member.name!r} has no contents")
     mode = 0o755 if member.mode & 0o100 else 0o644
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:

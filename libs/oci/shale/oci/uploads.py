@@ -23,8 +23,12 @@ class FileUpload:
         self._path, self._fd, self._publish = path, fd, publish
         self._hasher = Hasher()
 
-    def keep(self) -> str:
+    def place(self) -> str:
         """Return no place: a disk is quicker written again than an upload in a folder is kept."""
+        return ""
+
+    def keep(self) -> str:
+        """Keep nothing."""
         return ""
 
     def write(self, block: Block) -> None:

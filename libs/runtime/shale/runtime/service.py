@@ -62,6 +62,8 @@ class Card(msgspec.Struct, frozen=True):
     concurrency: int = 16
     """Triggers in hand at a time, per process."""
     buckets: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    """Of other buckets, the first word of the keys that it writes, and reads by name: it lists and watches nothing."""
     purges: bool = False
     """It takes away what was told: the end of an object, and facts that nobody can decode. The watcher's own."""
     touches: tuple[Touch, ...] = ()

@@ -1,7 +1,9 @@
 """What the rest of the house knows of builder-sync."""
 
+from shale.builder_sync.places import PREFIX
 from shale.contracts.facts import LayerPacked, LayerRefused, Progressed, Scanned, ScanRefused
 from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.streams import CLAIM
 from shale.runtime.service import Card
 
 CARD = Card(
@@ -11,5 +13,6 @@ CARD = Card(
     takes=(ScanArtifact, PackLayer),
     says=(Scanned, ScanRefused, LayerPacked, LayerRefused, Progressed),
     concurrency=3,  # each holds a part of 5 MiB, beside 50 MB of Python: a worker has 72
+    keys=((CLAIM.name, PREFIX),),
 )
 CARDS = (CARD,)

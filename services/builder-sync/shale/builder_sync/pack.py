@@ -4,17 +4,21 @@ Nothing here waits for an event loop, and nothing is written to a disk that is n
 """
 
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import msgspec
 
+from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, small, tarball
 from shale.oci.digest import Block, Hasher
-from shale.oci.registry import Mismatch, Pushed, Registry
+from shale.oci.refusal import Refused
+from shale.oci.registry import Mismatch, Pushed, Registry, Upload
 from shale.oci.tarball import Content, Entry
+from shale.runtime.beat import Stopped
 from shale.sources.source import Source, SourceChangedError, UnreadableError, Unscannable, unheard
 
 MAX_LISTED = 800 * 1024
@@ -22,6 +26,14 @@ MAX_LISTED = 800 * 1024
 
 Progress = Callable[[int], None]
 """Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
+
+Keeping = Callable[[PackLayer, Pushed], Keeper | None]
+"""Makes who keeps the place of an upload; None where it is not worth that."""
+
+
+def _nowhere(job: PackLayer, known: Pushed) -> None:
+    """Keep no place."""
+    del job, known
 
 
 def scan_source(
@@ -43,13 +55,18 @@ def _fitting(listed: Listed, uri: str) -> Listed | Stall:
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
-def pack_layer(job: PackLayer, source: Source, registry: Registry, progress: Progress) -> PackedLayer | Refusal | Stall:
-    """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree."""
+def pack_layer(
+    job: PackLayer, source: Source, registry: Registry, progress: Progress, keeping: Keeping = _nowhere
+) -> PackedLayer | Refusal | Stall:
+    """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree.
+
+    What was sent when the work is stopped, or fails for now, is kept by who `keeping` makes.
+    """
     entries = _entries(job, source, lambda: progress(0))
     if isinstance(entries, (Refusal, Stall)):
         return entries
     try:
-        return _pack(job, _Reading(source, entries, job.layer.root), registry, progress)
+        return _pack(job, _Reading(source, entries, job.layer.root), registry, progress, keeping)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
@@ -81,21 +98,68 @@ class _Reading(msgspec.Struct, frozen=True):
                 progress(done)
 
 
-def _pack(job: PackLayer, reading: _Reading, registry: Registry, progress: Progress) -> PackedLayer | Refusal:
+def _pack(
+    job: PackLayer, reading: _Reading, registry: Registry, progress: Progress, keeping: Keeping
+) -> PackedLayer | Refusal:
     hasher, size = Hasher(), job.layer.size
     reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
     if registry.has(job.repo, hasher.digest) == hasher.size:  # of another size, it is damaged there
         progress(size)
         return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
-    with registry.upload(job.repo, Pushed(hasher.digest, hasher.size)) as upload:
-        reading.pour(upload.write, lambda done: progress(min((hasher.size + done) // 2, size)))
-        pushed = upload.commit(hasher.digest)
-    match pushed:
+    known = Pushed(hasher.digest, hasher.size)
+    there = _Receiver(registry, job.repo, keeping(job, known))
+    match there.send(reading, known, lambda done: progress(min((hasher.size + done) // 2, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
             return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
-        case Pushed():
+        case Pushed() as pushed:
             return _packed(job.layer, pushed, reused=False)
+
+
+class _Receiver(msgspec.Struct, frozen=True):
+    """Where it is sent to, and who keeps what was sent."""
+
+    registry: Registry
+    repo: str
+    keeper: Keeper | None
+
+    def send(self, reading: _Reading, known: Pushed, progress: Progress) -> Pushed | Mismatch:
+        """Send what is read, from where another worker left it if one did."""
+        with self._begun(known) as upload:
+            try:
+                reading.pour(upload.write, lambda done: self._moved(upload, done, progress))
+                pushed = upload.commit(known.digest)
+            except (Transient, Stopped, UnreadableError) as error:
+                if self.keeper:
+                    self.keeper.leave(upload, stopped=isinstance(error, Stopped))
+                raise
+            except BaseException:
+                self._over()
+                raise
+        self._over()
+        return pushed
+
+    @contextmanager
+    def _begun(self, known: Pushed) -> Generator[Upload]:
+        """Begin where it was left; a place to which we are not let is good for nothing, and is tried once."""
+        place, begun = self.keeper.take() if self.keeper else "", False
+        try:
+            with self.registry.upload(self.repo, known, place) as upload:
+                begun = True
+                yield upload
+        except (Refused, ValueError):
+            if place and not begun:
+                self._over()
+            raise
+
+    def _moved(self, upload: Upload, done: int, progress: Progress) -> None:
+        if self.keeper:
+            self.keeper.moved(upload)
+        progress(done)
+
+    def _over(self) -> None:
+        if self.keeper:
+            self.keeper.forget()
 
 
 def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple[Entry, ...] | Refusal | Stall:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from shale.builder_sync.service import BuilderSync
+from shale.contracts.streams import CLAIM
 from shale.registries.opening import open_registries
 from shale.registries.settings import RegistrySettings
 from shale.runtime.process import Doors, Program
@@ -32,4 +33,4 @@ def build(doors: Doors) -> Program:
     registries = open_registries(read(RegistrySettings, doors.environ), doors.environ)
     key = keys.read(Path(settings.reader_key_file), "SHALE_READER_KEY_FILE") if settings.reader_key_file else b""
     readers = Readers(key, settings.reader_proxy)
-    return Program((BuilderSync(parse(settings.roots), registries, readers),))
+    return Program((BuilderSync(parse(settings.roots), registries, readers, doors.bucket(CLAIM.name)),))

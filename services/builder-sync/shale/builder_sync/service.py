@@ -9,13 +9,15 @@ import msgspec
 
 from shale.builder_sync.card import CARD
 from shale.builder_sync.decide import Seen, decide
-from shale.builder_sync.pack import pack_layer, scan_source
+from shale.builder_sync.pack import Keeping, pack_layer, scan_source
+from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import Released
 from shale.contracts.jobs import JOBS, Job, PackLayer, ScanArtifact
 from shale.oci.refusal import NoAccess, Refused
+from shale.oci.registry import Pushed
 from shale.registries.target import Opener, Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
@@ -34,8 +36,11 @@ class BuilderSync:
 
     card = CARD
 
-    def __init__(self, roots: Roots, registries: Opener, readers: Readers | None = None) -> None:
-        self.roots, self.registries, self.readers = roots, registries, readers
+    def __init__(
+        self, roots: Roots, registries: Opener, readers: Readers | None = None, places: Bucket | None = None
+    ) -> None:
+        """With a bucket for `places`, uploads are taken up where another worker left them."""
+        self.roots, self.registries, self.readers, self.places = roots, registries, readers, places
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return that nothing came of the job yet: had something, the loop would not have asked."""
@@ -50,9 +55,16 @@ class BuilderSync:
 
     async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
         """Do the job in a thread."""
-        return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat))
+        loop = asyncio.get_running_loop()
 
-    def _do(self, job: Job, beat: Beat) -> Result:
+        def keeping(job: PackLayer, known: Pushed) -> Keeper | None:
+            if self.places is None or known.size < WORTH:
+                return None
+            return Keeper(Mark(self.places, keyed(job, known.digest)), loop, lambda: beat.cause != "over")
+
+        return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat, keeping))
+
+    def _do(self, job: Job, beat: Beat, keeping: Keeping) -> Result:
         source = open_source(job.uri, self.roots, self.readers)
         match source, job:
             case Unscannable(reason, message), _:
@@ -60,9 +72,9 @@ class BuilderSync:
             case _, ScanArtifact():
                 return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
             case _, PackLayer():
-                return self._pack(job, source, beat)
+                return self._pack(job, source, beat, keeping)
 
-    def _pack(self, job: PackLayer, source: Source, beat: Beat) -> Result:
+    def _pack(self, job: PackLayer, source: Source, beat: Beat, keeping: Keeping) -> Result:
         """Pack with the registry as the job's object names it, opened for this job alone."""
         target = Target(job.repo, job.about.namespace, job.push_secret, job.registry)
         try:
@@ -70,12 +82,12 @@ class BuilderSync:
                 case NoAccess() as why:
                     return _kept_out(why)
                 case registry:
-                    return pack_layer(job, source, registry, beat.moved)
+                    return pack_layer(job, source, registry, beat.moved, keeping)
         except Refused as refused:
             return _kept_out(refused.why)
 
     async def release(self, about: About, told: Told) -> Released:
-        """Hold nothing: an upload that was stopped took itself back."""
+        """Hold nothing: an upload that was stopped took itself back, or is purged by its registry."""
         del told
         return Released(about.whole(), self.card.name)
 

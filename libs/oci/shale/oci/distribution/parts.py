@@ -32,12 +32,16 @@ class PartsUpload:
         self._hasher = Hasher()
         self._kept = self._done = False
 
-    def keep(self) -> str:
+    def place(self) -> str:
         """Return the place, once a part was sent and where the registry's word on what it holds is worth something."""
         if not self._sent or not self._repo.profile.counts:
             return ""
-        self._kept = True
         return msgspec.json.encode(Place(self._repo.name, self._session.url)).decode()
+
+    def keep(self) -> str:
+        """Return the place, and leave the upload there."""
+        self._kept = bool(place := self.place())
+        return place
 
     def write(self, block: Block) -> None:
         """Take the next bytes; send a part when it is full and more comes."""
@@ -53,12 +57,12 @@ class PartsUpload:
         """Send the rest and publish."""
         pushed = Pushed(self._hasher.digest, self._hasher.size)
         if expected not in {None, pushed.digest}:
-            self._kept = False
+            self._kept, self._sent = False, 0
             return Mismatch(str(expected), pushed.digest)
         try:
             self._publish(pushed)
         except Spoilt:
-            self._kept = False
+            self._kept, self._sent = False, 0
             raise
         self._done = True
         return pushed

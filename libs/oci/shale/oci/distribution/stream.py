@@ -36,8 +36,12 @@ class StreamUpload:
         self._last = b""
         self._done = False
 
-    def keep(self) -> str:
+    def place(self) -> str:
         """Return no place."""
+        return ""
+
+    def keep(self) -> str:
+        """Keep nothing."""
         return ""
 
     def write(self, block: Block) -> None:
