@@ -121,14 +121,11 @@ def _phase(told: Told) -> tuple[Phase, str]:
     if told.one(Scanned) is not None:
         return "Scanning", "plans the layers"
     if told.one(StorageReady) is not None:
-        return "Scanning", f"asks whether we may push{_to(told)}, then lists what lies at the source"
+        spec = told.declared.spec if told.declared else None
+        to = f" to {spec.image_repo}" if isinstance(spec, ModelVersionSpec) else ""
+        return "Scanning", f"asks whether we may push{to}, then lists what lies at the source"
     words = (reading.message for reading in _open(told) if reading.part == PROVISIONER and reading.state in _AT_IT)
     return "Provisioning", next(filter(None, words), WAITS)[:MESSAGE]
-
-
-def _to(told: Told) -> str:
-    spec = told.declared.spec if told.declared else None
-    return f" to {spec.image_repo}" if isinstance(spec, ModelVersionSpec) else ""
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
