@@ -30,6 +30,7 @@ from shale.testkit.opened import Opened
 REPO, ENDED, NOW = "registry.example/models/resnet", "2027-01-15T08:00:00Z", 1_800_000_000.0
 PLACE = Storage(local_storage=LocalStorage("/models/resnet", "node-1"))
 PATIENCE = 60
+WHO = ("deletes", "publishes")
 BUCKET = {"get", "create", "update", "keys"}
 GATED = BUCKET | {"resolve", "put_manifest", "untag", "delete", "tags", "manifest"}
 
@@ -130,15 +131,15 @@ class World:
         self.registry, self.now, self.gone = Layout(path), NOW, {"uid-a"}
         self.bucket, self.stage = MemoryBucket(lambda: self.now), Stage()
         self.tag, self.data = tag, data
-        doors = {who: self._doors(who) for who in ("deletes", "publishes")}
-        self.claims, self.registries = ({who: pair[i] for who, pair in doors.items()} for i in (0, 1))
+        self.claims = {who: self._claims(who) for who in WHO}
+        self.registries: dict[str, Any] = {who: Gate(self.registry, lambda: self.stage, who) for who in WHO}
 
-    def _doors(self, who: str) -> tuple[Claims, Any]:
+    def _claims(self, who: str) -> Claims:
         async def is_gone(uid: str) -> bool:
             return uid in self.gone
 
-        bucket = Gate(self.bucket, lambda: self.stage, who)
-        return Claims(bucket, is_gone, lambda: self.now), Gate(self.registry, lambda: self.stage, who)
+        bucket: Any = Gate(self.bucket, lambda: self.stage, who)
+        return Claims(bucket, is_gone, lambda: self.now)
 
     async def publish(self, name: str = "b", tag: str = "", data: bytes = b"") -> Any:
         pushed = push(self.registry, REPO, (data or self.data,))
@@ -212,7 +213,7 @@ MOST_STEPS = 60
 """More than either has."""
 
 
-@pytest.fixture(params=SCENES.values(), ids=SCENES.keys())
+@pytest.fixture(params=SCENES.values(), ids=list(SCENES))
 def world_at(request, tmp_path_factory, monkeypatch):
     """Return how to make a world; it lies on a disk that is never cut off."""
     monkeypatch.setattr("os.fsync", lambda _: None)
