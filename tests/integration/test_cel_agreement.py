@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shale.contracts.resources import GROUP, KINDS, VERSION
+from shale.contracts.resources import GROUP, KINDS, VERSION, ModelVersion
 from shale.kube.embedded import EmbeddedResources
-from shale.kube.resources import Invalid
+from shale.kube.resources import Conflict, Invalid
 from shale.testkit.agreement import Judge, verdicts
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.kube import Cluster
@@ -50,7 +50,16 @@ STORAGES: dict[str, Any] = {
 PAIRS = [{one: STORAGES[one], other: STORAGES[other]} for one in STORAGES for other in STORAGES if one < other]
 
 REPOS_YES = ["a", "a/b", "a/b/c", "localhost:5000/a", "registry.example/models/resnet", "Registry.Example:443/a"]
-REPOS_YES_TOO = ["a_b", "a__b", "a-b", "a---b", "a.b/c.d", "10.0.0.1:5000/team/a-b_c.d/e", "x/" + "y" * 250]
+REPOS_YES_TOO = [
+    "a_b",
+    "a__b",
+    "a-b",
+    "a---b",
+    "a.b/c.d",
+    "10.0.0.1:5000/team/a-b_c.d/e",
+    "x/" + "y" * 250,
+    "h:65535/a",
+]
 REPOS_NO = [
     "a:v1",
     "a@sha256:00",
@@ -67,6 +76,7 @@ REPOS_NO = [
     "ä",
 ]
 REPOS_NO_EITHER = ["a\n", "", "x" * 256, "https://registry.example/a", "host:999999/a", "a___b", ":", "?"]
+REPOS_NO_PORT = ["h:99999/a", "h:65536/a", "h:70000/a", "h:0/a", "h:080/a", "h:/a"]
 TAGS_YES = ["", "v1", "V1", "_x", "0", "a.b-c_d", "x" * 116, "latest", "modelpack", "v1-modelpack2"]
 TAGS_NO = [
     ".a",
@@ -94,7 +104,7 @@ async def test_both_take_the_repository(server, value):
     assert await verdicts(server, spec(imageRepo=value)) == (True, set())
 
 
-@pytest.mark.parametrize("value", REPOS_NO + REPOS_NO_EITHER)
+@pytest.mark.parametrize("value", REPOS_NO + REPOS_NO_EITHER + REPOS_NO_PORT)
 async def test_both_refuse_the_repository(server, value):
     assert (await verdicts(server, spec(imageRepo=value)))[0] is False
 
@@ -243,9 +253,10 @@ async def test_both_take_a_whole_number_with_a_point_and_keep_it_without(server,
     for attempt in (value, value + 1):
         manifest = version(NS, name, {"attempt": attempt})
         assert server.verdict(kind, manifest) == ""
-        assert (await embedded.apply(manifest, "user")).spec.attempt == attempt
+        assert not isinstance(await embedded.apply(manifest, "user"), Invalid | Conflict)
     _, theirs = server.call("GET", f"/apis/{GROUP}/{VERSION}/namespaces/{NS}/{kind.plural}/{name}")
     ours = await embedded.get(kind, NS, name)
+    assert isinstance(ours, ModelVersion)
     assert (repr(theirs["spec"]["attempt"]), ours.metadata.generation) == (repr(ours.spec.attempt), 2)
 
 

@@ -118,6 +118,11 @@ async def test_a_service_is_live_and_ready_counts_and_ends_in_order(own_nats: Na
     await soon_asked(lambda: counts(port))
     assert await ask(port, "/live") == (200, "ok\n")
     assert await ask(port, "/ready") == (200, "ok\n")
+    async with connected(own_nats.url, "test", fatal=False) as bus:
+        await bus.api(f"CONSUMER.DELETE.{streams.FACTS.name}.{NAME}", {})
+        assert await becomes(port, "/ready", 503) == f"not there: {streams.FACTS.name}/{NAME}\n"
+    await provision(own_nats)
+    await becomes(port, "/ready", 200)
     own_nats.kill()
     assert await becomes(port, "/ready", 503) == "NATS is not connected\n"
     assert await ask(port, "/live") == (200, "ok\n")

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import os
 import re
 import traceback
 
@@ -17,9 +18,9 @@ from shale.oci.profiles import ECR
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import Pushed, push
 from shale.testkit import front
-from shale.testkit.dockerregistry import PASSWORD, USER
+from shale.testkit.dockerregistry import PASSWORD, USER, DockerRegistry, Setting
 from shale.testkit.front import Front
-from shale.testkit.registries import LOGIN, PATIENCE, known
+from shale.testkit.registries import LOGIN, PATIENCE, known, small_parts
 from shale.testkit.tokenserver import REFRESH
 
 REPO, OTHER = "team/resnet", "team/other"
@@ -103,6 +104,74 @@ def test_a_credential_is_read_once_for_many_requests(distribution_at, kind):
     assert asked == [("127.0.0.1", False)]
 
 
+NEW = "a new password of ann"
+NEW_HTPASSWD = "ann:$2y$05$v2tzyUJhX1QJhEJcNoMTeusPuUk2ovd/xoBO5jebgyRoI86f4224O\n"
+
+
+class Secret:
+    """What holds a login, and is renewed by somebody while a job runs."""
+
+    def __init__(self):
+        self.login, self.read = LOGIN, []
+
+    def __call__(self, host, *, again):
+        del host
+        self.read.append(again)
+        return self.login
+
+    def renew(self):
+        self.login = Login(USER, NEW)
+
+
+def renewed_in_the_middle(registry, renew):
+    """Push a blob, and have its login renewed when the first of its parts is there."""
+    with registry.upload(REPO) as upload:
+        upload.write(BLOB[: len(BLOB) // 2 + 1])
+        renew()
+        upload.write(BLOB[len(BLOB) // 2 + 1 :])
+        return upload.commit()
+
+
+def test_a_login_that_is_renewed_in_the_middle_of_an_upload_is_read_anew(debian_tool, tmp_path):
+    secret = Secret()
+    with DockerRegistry(debian_tool("docker-registry"), tmp_path, Setting(htpasswd=True)) as server:
+
+        def renew():
+            secret.renew()
+            path = server.folder / "htpasswd"
+            path.write_text(NEW_HTPASSWD)
+            later = path.stat().st_mtime + 10
+            os.utime(path, (later, later))
+
+        registry = Distribution(Options(secret, server.host, patience=PATIENCE, profile=small_parts))
+        assert renewed_in_the_middle(registry, renew) == PUSHED
+        assert secret.read == [False, True]
+        assert registry.has(REPO, PUSHED.digest) == len(BLOB)
+        assert secret.read == [False, True]
+        secret.login = WRONG
+        assert registry.check(REPO, push=True) is None
+        registry.close()
+
+
+def test_who_goes_on_with_a_refused_login_reads_it_twice_at_most():
+    """It is read as often as something is refused, and no oftener: a Secret is not polled."""
+    secret = Secret()
+    with Front() as played:
+        played.default = front.answer(404)
+        played.on("^HEAD ", front.answer(401, {"WWW-Authenticate": 'Basic realm="x"'}))
+        registry = Distribution(Options(secret, played.host, patience=PATIENCE))
+        assert registry.has(REPO, PUSHED.digest) is None
+        played.default = front.answer(401, {"WWW-Authenticate": 'Basic realm="x"'})
+        with pytest.raises(Refused, match="does not take the login of 'ann'"):
+            registry.has(REPO, PUSHED.digest)
+        assert secret.read == [False, True]
+        secret.renew()
+        with pytest.raises(Refused, match="does not take the login of 'ann'"):
+            registry.has(REPO, PUSHED.digest)
+        assert secret.read == [False, True, True, True]
+        registry.close()
+
+
 # --- tokens
 
 
@@ -144,6 +213,37 @@ def test_a_token_that_ends_in_the_middle_of_an_upload_is_renewed(distribution_be
     rough.front.on("^PUT ", refused)
     assert push(rough.registry, REPO, [BLOB]) == PUSHED
     assert len(tokens.asked) == 3
+
+
+@pytest.mark.parametrize("found_out_by", ["the token server", "the registry"])
+def test_a_login_that_its_token_server_refuses_is_read_anew(distribution_behind, tokens, monkeypatch, found_out_by):
+    """Its tokens outlive it; when they end, or are refused, the next one is asked for with the new login."""
+    secret = Secret()
+    tokens.lasts = 0.001 if found_out_by == "the token server" else 300
+    rough = distribution_behind("token", credentials=secret)
+
+    def renew():
+        secret.renew()
+        monkeypatch.setattr("shale.testkit.tokenserver.PASSWORD", NEW)
+        if found_out_by == "the registry":
+            refused = {"WWW-Authenticate": f'Bearer realm="{tokens.realm}",service="shale"'}
+            rough.front.on("^PATCH ", front.answer(401, refused))
+
+    assert renewed_in_the_middle(rough.registry, renew) == PUSHED
+    assert secret.read == [False, True]
+
+
+def test_a_login_that_its_token_server_goes_on_to_refuse_is_said_to_be_refused(
+    distribution_behind, tokens, monkeypatch
+):
+    secret = Secret()
+    tokens.lasts = 0.001
+    rough = distribution_behind("token", credentials=secret)
+    assert rough.registry.has(REPO, PUSHED.digest) is None
+    monkeypatch.setattr("shale.testkit.tokenserver.PASSWORD", NEW)
+    with pytest.raises(Refused, match="does not take the login of 'ann'"):
+        rough.registry.has(REPO, PUSHED.digest)
+    assert secret.read == [False, True]
 
 
 def test_a_token_that_is_about_to_end_is_not_used(distribution_behind, tokens):

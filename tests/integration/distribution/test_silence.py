@@ -3,6 +3,7 @@
 import select
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -127,7 +128,7 @@ class Once:
     """A stop that comes as soon as something is so."""
 
     def __init__(self):
-        self.so = bool
+        self.so: Callable[[], bool] = bool
 
     def __call__(self, seconds):
         del seconds

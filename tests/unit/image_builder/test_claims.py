@@ -4,7 +4,9 @@ import pytest
 
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
-from shale.image_builder.claims import TRIES, Claim, Claims
+from shale.image_builder import claims as module
+from shale.image_builder.bucket import TRIES
+from shale.image_builder.claims import Claim, Claims
 from shale.testkit.bucket import MemoryBucket
 
 REPO = "registry.example/models/resnet"
@@ -22,8 +24,8 @@ class Busy(MemoryBucket):
     async def update(self, key, value, revision, ttl=None):
         del key, value, revision, ttl
 
-    async def delete(self, key, revision):
-        del key, revision
+    async def delete(self, key, revision, ttl=None):
+        del key, revision, ttl
         return False
 
 
@@ -43,9 +45,9 @@ class Overtaken(MemoryBucket):
         await self._meet(key)
         return await super().update(key, value, revision, ttl)
 
-    async def delete(self, key, revision):
+    async def delete(self, key, revision, ttl=None):
         await self._meet(key)
-        return await super().delete(key, revision)
+        return await super().delete(key, revision, ttl)
 
 
 @pytest.fixture
@@ -175,3 +177,11 @@ async def test_what_others_name_in_a_repository_is_known_and_our_own_is_not(clai
     assert await claims.others(REPO, OURS.uid) == {"sha256:b"}
     await claims.give_up(REPO, "v2", OTHER.uid)
     assert await claims.others(REPO, OURS.uid) == frozenset()
+
+
+async def test_more_claims_than_can_be_looked_through_are_said_to_be_too_many(claims, monkeypatch):
+    monkeypatch.setattr(module, "MOST", 2)
+    for tag in ("v1", "v2", "v3"):
+        assert await claims.others(REPO, OURS.uid) is not None
+        await claims.take(REPO, tag, OTHER)
+    assert await claims.others(REPO, OURS.uid) is None

@@ -270,3 +270,13 @@ def test_made_up_tags_obey_the_rules_of_named_ones():
     claim = decide(Woken(ABOUT), LET_IN)
     assert isinstance(claim, Do)
     assert all(len(tag) <= 116 and not tag.endswith("-modelpack") for tag in claim.effect.candidates)
+
+
+def test_a_plan_that_no_message_can_carry_is_refused_and_told_how_to_mend():
+    """A layer names its first file twice, so the listing fits and the plan does not."""
+    files = tuple(File(f"{number}{'x' * 4080}", 16 * MiB, 0o644, "v") for number in range(195))
+    decision = decide(Woken(ABOUT), but(SCANNED, scan=Scanned(ABOUT, "all~1", files, SMALL)))
+    assert isinstance(decision, Refuse)
+    assert decision.reason == "TooManyFiles"
+    assert "exclude" in decision.message
+    assert len(msgspec.json.encode(Scanned(ABOUT, "all~1", files, SMALL))) < 800 * 1024

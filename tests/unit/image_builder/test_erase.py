@@ -214,8 +214,38 @@ async def test_a_registry_that_does_not_answer_is_tried_again_but_not_for_ever(w
     assert (await world.release(late)).left == (f"{kept(told)}: registry.example does not answer",)
 
 
+def untold(told):
+    """Return what was told of a version that was cut off between its tags and the word of its image."""
+    return msgspec.structs.replace(told, said=tuple(said for said in told.said if said.fact != told.built))
+
+
 async def test_a_version_that_was_never_built_leaves_nothing(world):
     told = await world.version("v1")
-    unbuilt = msgspec.structs.replace(told, said=tuple(said for said in told.said if said.fact != told.built))
+    unbuilt = untold(told)
     assert (await world.release(unbuilt)).left == ()
     assert (world.registry.tags(REPO), world.manifests(told)) == ((), [])
+
+
+@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("failure", [PowerCut(), Transient("503")], ids=["cut", "busy"])
+async def test_what_was_never_told_is_known_to_the_next_try_too(world, step, failure):
+    """The tags and the claim go first: what they named must not be forgotten with them."""
+    told = await world.version("v1")
+    world.registry.fails_at, world.registry.failure = step, failure
+    with pytest.raises(type(failure)):
+        await world.release(untold(told))
+    world.registry.failure = None
+    assert (await world.release(untold(told))).left == ()
+    assert (world.registry.tags(REPO), world.manifests(told)) == ((), [])
+
+
+@pytest.mark.parametrize("step", [0, 4], ids=["at the tags", "at the manifests"])
+async def test_what_was_never_told_is_named_when_it_is_given_up(world, step):
+    told = await world.version("v1")
+    names = [f"{REPO}@{digest}: 503" for digest in sorted(world.manifests(told))]
+    world.registry.fails_at, world.registry.failure = step, Transient("503")
+    with pytest.raises(Transient):
+        await world.release(untold(told))
+    late = msgspec.structs.replace(untold(told), now=NOW + PATIENCE)
+    assert list((await world.release(late)).left) == names
+    assert await world.claims.find(REPO, "v1") == (None, 0)

@@ -156,6 +156,15 @@ async def test_the_image_stands_under_its_tag_and_digest(world):
     assert all(world.registry.has(REPO, document.descriptor.digest) for document in (*image.blobs, *image.manifests))
 
 
+async def test_all_that_is_pushed_is_noted_in_the_claim(world):
+    """An index names two manifests: while it is not there, nobody could tell that they are ours."""
+    effect = world.image(b"weights")
+    await world.publish(effect)
+    owner, _ = await world.claims.find(REPO, "v1")
+    image = manifest.build([effect.layers[0][1]], "v1")
+    assert set(owner.wrote) == {document.descriptor.digest for document in image.manifests}
+
+
 async def test_publishing_again_changes_nothing(world):
     effect = world.image(b"weights")
     assert await world.publish(effect) == await world.publish(effect)

@@ -25,6 +25,8 @@ class Troubled(EmbeddedResources):
         super().__init__(MemoryBucket())
         self.lists: list[Transient] = []
         self.watches: list[Transient | Expired] = []
+        self.after: list[Transient] = []
+        """What goes wrong after a change was told."""
 
     async def list(self, kind: Kind, namespace: str | None = None) -> Listing:
         if self.lists:
@@ -42,6 +44,8 @@ class Troubled(EmbeddedResources):
         async with aclosing(super().watch(kind, resource_version)) as calm:
             async for change in calm:
                 yield change
+                if self.after:
+                    raise self.after.pop(0)
 
 
 class Pauses(list[float]):
@@ -82,12 +86,22 @@ async def test_a_store_that_is_away_is_asked_again_with_a_capped_back_off(store,
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, LONGEST, LONGEST, LONGEST]
 
 
-async def test_after_a_list_the_back_off_begins_anew(store, pauses):
+async def test_a_watch_that_ends_at_once_is_no_reason_to_list_everything_in_a_loop(store, pauses):
     store.lists = [Transient("away"), Transient("away")]
-    store.watches = [Transient("cut"), Transient("cut")]
+    store.watches = [Transient("cut"), Expired("too old"), *(Transient("cut") for _ in range(4))]
     async with aclosing(changes(store, MODEL, pauses)) as stream:
-        await take(stream, 7)
-    assert pauses == [0.1, 0.2, 0.1, 0.1]
+        await take(stream, 15)
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, LONGEST, LONGEST, LONGEST]
+
+
+async def test_after_a_change_that_came_by_the_watch_the_back_off_begins_anew(store, pauses):
+    store.lists, store.after = [Transient("away"), Transient("away")], [Transient("cut")]
+    async with aclosing(changes(store, MODEL, pauses)) as stream:
+        assert kinds(await take(stream, 3)) == ["Interrupted", "Interrupted", "Synced"]
+        await applied(store, model("a"))
+        assert kinds(await take(stream, 1)) == ["Changed"]
+        assert kinds(await take(stream, 3)) == ["Interrupted", "Changed", "Synced"]
+    assert pauses == [0.1, 0.2, 0.1]
 
 
 async def test_what_vanished_between_two_lists_is_told(store, pauses):

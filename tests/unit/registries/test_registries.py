@@ -100,11 +100,6 @@ def test_a_ca_that_cannot_be_read_keeps_us_out(secrets, reason):
     assert found.reason == reason
 
 
-def test_what_is_no_repository_is_said_so(tmp_path):
-    with pytest.raises(ValueError, match="is not a repository"):
-        registries(layout_dir=str(tmp_path)).open(Target("../x"))
-
-
 @pytest.mark.parametrize("home", ["https://registry.example", "registry.example/team", "registry", "a b", ".example"])
 def test_a_home_that_is_no_host_is_a_settings_mistake(home):
     with pytest.raises(ValueError, match=f"SHALE_HOME_REGISTRY={home!r} is no host"):
@@ -121,3 +116,12 @@ def test_a_home_that_is_no_host_is_a_settings_mistake(home):
 )
 def test_limits_count_by_the_host_that_a_name_leads_to(settings, repo, host):
     assert registries(**settings).host(repo) == host
+
+
+@pytest.mark.parametrize("repo", ["h.example:99999/b", "h.example:0/b", "a:v1", "[::1]/a"])
+def test_what_is_no_repository_keeps_us_out_and_is_no_bug(tmp_path, repo):
+    for door in (registries(), registries(layout_dir=str(tmp_path))):
+        assert door.host(repo) == ""
+        found = door.open(Target(repo))
+        assert isinstance(found, NoAccess)
+        assert "make a version with another imageRepo" in found.message

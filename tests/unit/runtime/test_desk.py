@@ -154,6 +154,16 @@ async def test_what_is_given_up_is_a_dead_letter_before_it_is_ended(office):
     assert headers["Shale-Dead-Why"] == "Bug: KeyError: 'x'"
 
 
+async def test_what_a_silent_card_stumbles_over_is_buried_as_a_copy_and_comes_again(office):
+    office.service.card = msgspec.structs.replace(office.service.card, says=())
+    office.service.observe = failing(KeyError("x"))
+    letter = await office.fact(StorageReady(ABOUT, "u"))
+    letter.metadata.num_delivered = 3
+    await office.put(letter)
+    assert letter.answers == ["nak 60"]
+    assert [headers["Shale-Dead-Why"] for _, headers in office.post.sent] == ["Bug: KeyError: 'x'"]
+
+
 async def test_what_cannot_be_buried_is_not_ended_and_comes_again(office):
     office.service.observe = failing(KeyError("x"))
     for delivered in (1, 2):

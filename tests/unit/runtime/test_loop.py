@@ -215,6 +215,8 @@ async def test_a_bug_whose_text_no_message_carries_is_cut(world):
     assert len(reading.error) == MAX_ERROR
 
 
-async def test_a_bug_of_a_card_that_says_nothing_comes_again_for_ever(world):
+async def test_a_bug_of_a_card_that_says_nothing_comes_again_for_ever_and_is_shown_after_its_third_time(world):
     service = Played(lambda _: 1 / 0, FOLDER)
-    assert [await world.settle(service) for _ in range(5)] == [Nak(MAX_NAK)] * 5
+    answers = [await world.settle(service, tries=tries) for tries in range(5)]
+    assert [answer.delay for answer in answers] == [MAX_NAK] * 5
+    assert [answer.why for answer in answers] == ["", "", *["Bug: ZeroDivisionError: division by zero"] * 3]

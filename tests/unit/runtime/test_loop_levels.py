@@ -82,11 +82,13 @@ async def test_a_release_that_fails_for_a_while_comes_again(world):
         raise Transient("registry.example: 503")
 
     await world.plane.hold(Held(ABOUT.whole(), "builder"))
-    await world.plane.say(Gone(ABOUT))
+    await world.plane.say(gone := Gone(ABOUT.at(2)))
     service = always(Done())
     service.release = fail
-    assert isinstance(await world.settle(service), Nak)
+    assert isinstance(await world.settle(service, gone), Nak)
     assert (await world.told()).holders == ("builder",)
+    said = await world.reading()
+    assert (said.about, said.state, said.message) == (ABOUT, "Retrying", "registry.example: 503")
 
 
 @pytest.mark.parametrize("decision", [Do(Look()), Done()], ids=["who must look again", "who would be done"])

@@ -10,13 +10,13 @@ from shale.contracts.about import About
 from shale.contracts.envelope import unwrap
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared
-from shale.contracts.resources import FINALIZER, KINDS, ModelVersionStatus
+from shale.contracts.resources import FINALIZER, KINDS, Model, ModelVersionStatus
+from shale.contracts.resources.meta import Metadata
 from shale.kube.embedded import EmbeddedResources
 from shale.kube.resources import Expired, Listing, Missing
 from shale.testkit.asking import until
 from shale.testkit.plane import SimPlane
 from shale.testkit.samples import attempt
-from shale.testkit.veiled import VeiledResources
 from shale.watcher import announcer as module
 from shale.watcher.announce import about
 from shale.watcher.announcer import HANDS, Announcer
@@ -109,6 +109,16 @@ async def test_what_was_deleted_before_it_was_held_is_gone(street):
         assert (await street.now(version)).metadata.finalizers == ("other/one",)
 
 
+async def test_a_model_that_others_keep_says_that_it_is_being_deleted_and_for_whom_it_waits(street):
+    model = await street.resources.create(Model(Metadata(name="kept", namespace=NS, finalizers=("other/one",))))
+    await street.resources.delete(KINDS["model"], NS, "kept")
+    async with announcing(street):
+        kept = await until(lambda: street.now(model), lambda now: now.status.phase == "Deleting")
+    assert [(one.type, one.message) for one in kept.status.conditions if one.status == "True"] == [
+        ("Reconciling", "waits for other/one")
+    ]
+
+
 async def test_whoever_took_the_finalizer_what_is_not_there_is_gone(street):
     async with announcing(street):
         version = await street.version()
@@ -178,36 +188,6 @@ async def test_what_becomes_unreadable_under_the_watcher_ends_nothing(street):
         await street.bucket.update(entry.key, b"damaged", entry.revision)
         await street.version("mv-2")
         await told(street, "1 declared", "1 declared")
-
-
-@pytest.mark.parametrize("seen_before", [True, False], ids=["seen before", "never seen"])
-async def test_the_end_of_what_cannot_be_read_is_told_once_it_is_being_deleted(street, seen_before):
-    version = await street.version(finalizers=[FINALIZER])
-    resources = VeiledResources(street.bucket)
-    if not seen_before:
-        resources.veiled.add("mv-1")
-    async with announcing(street, resources=resources):
-        if seen_before:
-            await told(street, "1 declared")
-            resources.veiled.add("mv-1")
-        await street.delete(version)
-        await told(street, *(["1 declared"] if seen_before else []), "gone")
-
-
-async def test_what_is_being_deleted_and_cannot_be_read_when_the_watcher_starts_is_told_gone(street):
-    await street.delete(await street.version(finalizers=[FINALIZER]))
-    async with announcing(street, resources=VeiledResources(street.bucket, "mv-1")):
-        await told(street, "gone")
-
-
-async def test_the_end_of_what_could_never_be_read_and_nobody_held_is_told(street):
-    await street.version()
-    async with announcing(street, resources=VeiledResources(street.bucket, "mv-1")) as announcer:
-        await street.version("mv-2")
-        await told(street, "1 declared")
-        await street.resources.delete(KINDS["modelversion"], NS, "mv-1")
-        await told(street, "1 declared", "gone")
-        assert not announcer.gone
 
 
 class Picky(SimPlane):

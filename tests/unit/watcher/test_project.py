@@ -106,7 +106,7 @@ PHASES = {
         (WISH, READY),
         (STUCK,),
         "Scanning",
-        working("Scanning", "lists what lies at the source"),
+        working("Scanning", "asks whether we may push to registry.example/m, then lists what lies at the source"),
     ),
     "listed": ((WISH, READY, SCAN), (), "Scanning", working("Scanning", "plans the layers")),
     "a listing that was retried is listed": (
@@ -206,13 +206,13 @@ PHASES = {
         (WISH, READY, ScanRefused(ABOUT, "all~1", "Unreadable", "why")),
         (reading("builder-sync.all~1", "Retrying", message="slow"),),
         "Scanning",
-        working("Scanning", "lists what lies at the source"),
+        working("Scanning", "asks whether we may push to registry.example/m, then lists what lies at the source"),
     ),
     "a dry run on its way is worked on": (
         (DRY, READY),
         (),
         "Scanning",
-        working("Scanning", "lists what lies at the source"),
+        working("Scanning", "asks whether we may push to registry.example/m, then lists what lies at the source"),
     ),
     "a dry run that is through is not worked on": (
         (DRY, READY, SCAN, PLAN),
@@ -225,6 +225,12 @@ PHASES = {
         (),
         "Deleting",
         working("Deleting", "waits for image-builder"),
+    ),
+    "deleting: says what keeps the holder from letting go, and nothing of others": (
+        (*ROAD, HELD, Gone(ABOUT.at(2))),
+        (reading("image-builder", "Retrying", message="m: 503"), TRIES),
+        "Deleting",
+        working("Deleting", "waits for image-builder (m: 503)"),
     ),
     "deleting: nobody holds anything": (
         (*ROAD, HELD, Gone(ABOUT), Released(ABOUT.whole(), "image-builder")),

@@ -25,6 +25,7 @@ CALM = {
     "kube.cel": "import celpy, jsonschema",
     "kube.conditions": "",
     "kube.connection": "import aiohttp, kubernetes.aio",
+    "kube.session": "import aiohttp, kubernetes.aio",
     "watcher.project": "from shale.kube.conditions import x",
     "image_builder.decide": "from shale.runtime.decision import x\nfrom shale.oci.plan import y",
     "image_builder.perform": "import shale.oci.registry",

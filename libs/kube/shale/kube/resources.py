@@ -10,20 +10,9 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from shale.contracts.resources import Kind, Object, Status
-from shale.contracts.resources.meta import Metadata, OwnerReference
+from shale.contracts.resources.meta import OwnerReference, Unreadable
 
 Cascade = Literal["background", "foreground", "orphan"]
-
-
-class Unreadable(msgspec.Struct, frozen=True):
-    """What lies in an object's place and cannot be read: `message` is one line with the cause and the cure.
-
-    `metadata` is whole where the store vouches for it, else without a uid: then it may be anybody's.
-    """
-
-    kind: str
-    metadata: Metadata
-    message: str
 
 
 class Missing(msgspec.Struct, frozen=True):

@@ -53,9 +53,9 @@ async def changes(
             for told in _reconcile(seen, listing):
                 yield told
             yield Synced(kind, frozenset(obj.metadata.uid for obj in listing.items), listing.unreadable)
-            delay = CALM
             async with aclosing(_follow(resources, kind, listing.resource_version, seen)) as following:
                 async for told in following:
+                    delay = CALM  # not after the list: a watch that dies at once would have everything listed in a loop
                     yield told
             problem = f"the watch of {kind.plural} ended"
         except Transient as error:

@@ -5,7 +5,8 @@ distribution-spec v1.1, "Pulling manifests": `<name>` and `<reference>`; the hos
 
 import re
 
-_HOST = r"[a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*(:[0-9]{1,5})?"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_HOST = rf"[a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*(:{_PORT})?"
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"({_HOST}/)?{_PART}(/{_PART})*")
 _IPV6 = re.compile(r"\[[0-9a-fA-F:.]*\]|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*/")
@@ -21,7 +22,8 @@ def repository(text: str) -> str:
         raise ValueError(f"{text!r}: a registry goes by a name or an IPv4 address here: give the IPv6 address a name")
     if len(text) > _LONGEST or not _REPOSITORY.fullmatch(text):
         raise ValueError(
-            f"{text!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..'"
+            f"{text!r} is not a repository such as registry.example/models/resnet: no tag, no digest, no '..', no "
+            "port above 65535"
         )
     return text
 

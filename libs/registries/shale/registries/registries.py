@@ -50,11 +50,17 @@ class Registries:
 
     def host(self, repo: str) -> str:
         """See `Opener.host`."""
-        return names.split(repo, "" if self._layout else self._home)[0]
+        try:
+            return names.split(repo, "" if self._layout else self._home)[0]
+        except ValueError:
+            return ""
 
     def open(self, target: Target, pause: Callable[[float], None] = pause) -> Registry | NoAccess:
         """See `Opener.open`."""
-        host, path = names.split(target.repo, self._home)
+        try:
+            host, path = names.split(target.repo, self._home)
+        except ValueError as error:  # an older release's rules let it pass
+            return NoAccess("NoRegistry", f"{error}; make a version with another imageRepo")
         if self._layout and not names.split(target.repo, "")[0]:
             return self._layout
         if not host:

@@ -24,13 +24,13 @@ class Opener(Protocol):
     """The door to all registries: `Registries`, or one that a test plays."""
 
     def host(self, repo: str) -> str:
-        """Return the host of a repository as its registry's profile knows it; empty when it lies in a folder."""
+        """Return the host of a repository, as its registry's profile knows it; empty for a folder's, and for none."""
         ...
 
     def open(self, target: Target, pause: Callable[[float], None] = pause) -> Registry | NoAccess:
         """Return the registry of a target, for one job; what keeps us out of it else is `Registry.check`'s to find.
 
         `pause` waits between tries; one that raises ends the work. Blocks; raises Transient (at once for a host that
-        was silent just now), and ValueError for a repository that is none.
+        was silent just now).
         """
         ...

@@ -138,7 +138,9 @@ async def _answer(decision: Done | Wait | Refuse, work: Work) -> Answer:
         case Wait():
             delay = await work.waits(decision)
             if isinstance(work.trigger, JOBS):
-                return Nak(delay)  # a job's tick is the job itself: acked, it would be neither asked nor ended
+                # A job's Wait is the one nak that is no Transient (events.md has nobody nak to wait): a job has no tick
+                # but itself, and acked it would be neither asked nor ended. It is bounded: workers have few in hand.
+                return Nak(delay)
             await work.plane.arm(work.card.name, work.trigger.about, work.plane.now() + delay)
             return Ack()
         case Refuse(reason, message):
@@ -151,6 +153,8 @@ async def _close(service: Service, stands: Standing, told: Told, work: Work) -> 
     if stands is Standing.BEHIND:
         raise Transient(f"{told.about} is not readable yet")
     if stands is Standing.TO_RELEASE:
+        if told.declared is not None:
+            work.aim(told.declared.about)
         async with work.silence.within(WORK, f"the release of {told.about}"):
             released = await _released(service, told)
         await work.plane.say(msgspec.structs.replace(released, about=told.about.whole(), part=service.card.name))

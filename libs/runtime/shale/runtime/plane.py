@@ -15,9 +15,10 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class Nak(msgspec.Struct, frozen=True):
-    """The trigger comes again after `delay` seconds."""
+    """The trigger comes again after `delay` seconds; with `why`, a copy of it goes to the dead letters, once."""
 
     delay: float
+    why: str = ""
 
 
 class Term(msgspec.Struct, frozen=True):

@@ -55,6 +55,10 @@ class Program(msgspec.Struct, frozen=True):
     closes: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
+Opened = Callable[[], list[Desk]]
+"""Opens the desks of this process's services."""
+
+
 class Build(Protocol):
     """How a service's `program.py` makes its program from the doors."""
 
@@ -73,14 +77,20 @@ async def run(name: str, build: Build, environ: Mapping[str, str] | None = None)
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     async with connected(settings.nats_url, name, login=read(Login, environ)) as bus:
         program = _built(build, Doors(bus, name, environ))
+        desks: list[Desk] = []
+
+        def opened() -> list[Desk]:  # anew each time that this process leads
+            desks[:] = [Desk(bus, JetPlane(bus, name), one, ack_wait=settings.ack_wait) for one in program.services]
+            return desks
 
         def ready() -> str:
-            return "" if bus.is_connected else "NATS is not connected"
+            lost = ", ".join(sorted(one for desk in desks for one in desk.unbound))
+            return ("" if not lost else f"not there: {lost}") if bus.is_connected else "NATS is not connected"
 
         async with served(settings.health_port, ready, settings.health_host) as port:
             log.info("up", extra={"service": name, "pid": os.getpid(), "health_port": port})
             try:
-                await _work(bus, name, program, settings, stop)
+                await _work(bus, opened, program, settings, stop)
             finally:
                 await asyncio.gather(*(close() for close in program.closes))
     log.info("down", extra={"service": name})
@@ -94,21 +104,20 @@ def _built(build: Build, doors: Doors) -> Program:
         raise SettingsError(str(error)) from error
 
 
-async def _work(bus: Bus, name: str, program: Program, settings: Settings, stop: asyncio.Event) -> None:
+async def _work(bus: Bus, opened: Opened, program: Program, settings: Settings, stop: asyncio.Event) -> None:
     if not program.lease:
-        await _serve(bus, name, program, settings, stop)
+        await _serve(bus, opened(), program, settings, stop)
         return
     holder = settings.instance or f"{socket.gethostname()}/{os.getpid()}"
     lease = Lease(Bucket(bus, CLAIM.name), program.lease, holder, settings.lease_ttl)
 
     async def leading() -> None:
-        await _serve(bus, name, program, settings, stop)
+        await _serve(bus, opened(), program, settings, stop)
 
     await lease.lead(leading, stop)
 
 
-async def _serve(bus: Bus, name: str, program: Program, settings: Settings, stop: asyncio.Event) -> None:
-    desks = [Desk(bus, JetPlane(bus, name), service, ack_wait=settings.ack_wait) for service in program.services]
+async def _serve(bus: Bus, desks: list[Desk], program: Program, settings: Settings, stop: asyncio.Event) -> None:
     beside = [asyncio.ensure_future(task()) for task in program.tasks]
     try:
         async with asyncio.TaskGroup() as group:
@@ -121,6 +130,7 @@ async def _serve(bus: Bus, name: str, program: Program, settings: Settings, stop
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await asyncio.gather(*(desk.drain(settings.drain_seconds) for desk in desks))
+        desks.clear()  # who does not serve any more misses no consumer
 
 
 async def _until(stop: asyncio.Event, beside: Sequence[asyncio.Future[None]]) -> None:

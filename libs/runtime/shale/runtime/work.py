@@ -4,6 +4,7 @@ import logging
 import random
 from typing import Any
 
+from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Milestone, Progressed, Refused
 from shale.contracts.jobs import DONE, JOBS, refusal, title
@@ -46,6 +47,11 @@ class Work:
         self._quarantine = quarantine or Quarantine()
         self._entered: bool | None = None
         """Whether alone; None: not inside."""
+
+    def aim(self, about: About) -> None:
+        """Speak of this generation instead: deleting raises it, and readers look at that of the last wish."""
+        if not self.voice.attempt and about.uid == self.trigger.about.uid:
+            self.voice.about = about
 
     async def begin(self) -> Answer | None:
         """Say `Working` before the first effect.
@@ -121,8 +127,8 @@ class Work:
         """Count a failure that nobody foresaw: the reading stays at Working; the last attempt ends in a refusal."""
         log.error("bug", extra={"about": str(self.trigger.about)}, exc_info=error)
         what = f"{type(error).__name__}: {error}"[:MAX_ERROR]
-        if not self.speaks:
-            return Nak(MAX_NAK)
+        if not self.speaks:  # whoever mends it need not say the fact again: it comes for ever, and people see its copy
+            return Nak(MAX_NAK, f"Bug: {what}" if self.tries + 1 >= MAX_ATTEMPTS else "")
         if answer := await self._counts():
             return answer
         attempt = self.voice.attempt
@@ -159,7 +165,7 @@ class Work:
     async def _says(self, state: str, **fields: Any) -> None:  # noqa: ANN401 (the fields of Progressed)
         """Say the last word of this work."""
         if self.speaks:
-            await self.voice.ends(Progressed(self.trigger.about, self.part, state, **fields))
+            await self.voice.ends(Progressed(self.voice.about, self.part, state, **fields))
 
     async def _quietly(self, message: str, next_at: float) -> None:
         """Report on the way out: when the bus is what failed, the nak alone must do."""

@@ -48,12 +48,12 @@ class MemoryBucket:
         await asyncio.sleep(0)
         return await self._write(key, value, ttl) if self._is_at(key, revision) else None
 
-    async def delete(self, key: str, revision: int) -> bool:
+    async def delete(self, key: str, revision: int, ttl: float | None = None) -> bool:
         """Delete exactly `revision`."""
         await asyncio.sleep(0)
         if not self._is_at(key, revision):
             return False
-        await self._write(key, b"", None, deleted=True)
+        await self._write(key, b"", ttl, deleted=True)
         return True
 
     async def list(self, prefix: str) -> tuple[list[Entry], int]:
@@ -61,6 +61,11 @@ class MemoryBucket:
         await asyncio.sleep(0)
         there = (self._there(key) for key in self._kept if key.startswith(f"{prefix}."))
         return [entry for entry in there if entry], self._revision
+
+    async def keys(self, prefix: str) -> frozenset[str]:
+        """Return the keys under `prefix` and a dot, also of what was deleted."""
+        await asyncio.sleep(0)
+        return frozenset(entry.key for entry in self._all(prefix))
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Entry]:
         """Yield the last entry of every key that changes above `after`."""

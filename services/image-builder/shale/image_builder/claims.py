@@ -3,62 +3,25 @@
 Registries have no compare-and-set on tags, a bucket has (spike-findings A7).
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
+from shale.image_builder.bucket import TOMBSTONE, TRIES, Bucket, hashed
+from shale.image_builder.going import Going
 
-TRIES = 8
-"""Rounds of compare and swap before giving way: who meets us here is another process with the same work."""
-
-
-class Entry(Protocol):
-    """One key as of one revision."""
-
-    @property
-    def value(self) -> bytes:
-        """What was written."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """When."""
-        ...
-
-
-class Bucket(Protocol):
-    """What claims need of a bucket: keys with compare-and-set. Every method raises Transient."""
-
-    async def get(self, key: str) -> Entry | None:
-        """Return what a key holds."""
-        ...
-
-    async def create(self, key: str, value: bytes) -> int | None:
-        """Write a key that is not there; None when it is."""
-        ...
-
-    async def update(self, key: str, value: bytes, revision: int) -> int | None:
-        """Write over exactly this revision; None when another one is there."""
-        ...
-
-    async def delete(self, key: str, revision: int) -> bool:
-        """Delete exactly this revision; False when another one is there."""
-        ...
-
-    async def list(self, prefix: str) -> tuple[Sequence[Entry], int]:
-        """Return what the keys under `prefix` and a dot hold, and the last revision of all."""
-        ...
+MOST = 10_000
+"""Claims in one repository that are looked through for others who name the same manifest."""
 
 
 class Claim(msgspec.Struct, frozen=True):
     """Whose a tag is, and what its owner let it (and the tags beside it) name, announced or not.
 
-    `wrote` holds digests: what the tags named when they were moved last, and what they were to name then. Of these
-    `names` are the latter, by their tags.
+    `wrote` holds digests: what the tags named when they were moved last, what they were to name then, and what that
+    leads to. Of these `names` are what they were to name, by their tags.
     """
 
     uid: str
@@ -79,10 +42,17 @@ class Claims:
     """The durable claims of all tags, one key per repository and tag.
 
     `is_gone` tells whether a uid is over: a claim that a process made after its object's release was done is free.
+    `going` holds what is being deleted in the same repositories.
     """
 
-    def __init__(self, bucket: Bucket, is_gone: Callable[[str], Awaitable[bool]] = _never) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        is_gone: Callable[[str], Awaitable[bool]] = _never,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.bucket, self.is_gone = bucket, is_gone
+        self.going = Going(bucket, clock)
 
     async def find(self, repo: str, tag: str) -> tuple[Claim | None, int]:
         """Return the claim on a tag and its revision."""
@@ -99,18 +69,18 @@ class Claims:
             if found is not None and (found.uid == about.uid or not await self.is_gone(found.uid)):
                 return found
             if found is not None:
-                await self.bucket.delete(_key(repo, tag), revision)
+                await self.bucket.delete(_key(repo, tag), revision, TOMBSTONE)
         raise _contested(repo, tag)
 
     async def will_name(
-        self, repo: str, tag: str, about: About, names: Mapping[str, str], before: Iterable[str]
+        self, repo: str, tag: str, about: About, names: Mapping[str, str], beside: Iterable[str]
     ) -> bool:
-        """Note what the tags are about to name, and what they named `before`.
+        """Note what the tags are about to name, and what else is ours: what they named before, and what they lead to.
 
         So after a crash their own writer may move them, and nobody who deletes takes it away. False when the claim is
         not ours. Raises Transient when a newer generation moved the tags, or when too many write to the claim at once.
         """
-        wanted = tuple(sorted({*names.values(), *before}))
+        wanted = tuple(sorted({*names.values(), *beside}))
         for _ in range(TRIES):
             found, revision = await self.find(repo, tag)
             if found is None or found.uid != about.uid:
@@ -123,17 +93,22 @@ class Claims:
                 return True
         raise _contested(repo, tag)
 
-    async def others(self, repo: str, uid: str) -> frozenset[str]:
-        """Return the digests that claims of others in a repository name."""
-        entries, _ = await self.bucket.list(_folder(repo))
-        claims = (msgspec.json.decode(entry.value, type=Claim) for entry in entries if entry.value)
+    async def others(self, repo: str, uid: str) -> frozenset[str] | None:
+        """Return the digests that claims of others in a repository name; None when there are more than `MOST`."""
+        keys = await self.bucket.keys(_folder(repo))
+        if len(keys) > MOST:
+            return None
+        entries = [await self.bucket.get(key) for key in sorted(keys)]
+        claims = (msgspec.json.decode(entry.value, type=Claim) for entry in entries if entry)
         return frozenset(digest for claim in claims if claim.uid != uid for digest in claim.wrote)
 
     async def give_up(self, repo: str, tag: str, uid: str) -> None:
         """Free a tag if it is this uid's. Raises Transient when too many write to it at once."""
         for _ in range(TRIES):
             found, revision = await self.find(repo, tag)
-            if found is None or found.uid != uid or await self.bucket.delete(_key(repo, tag), revision):
+            if found is None or found.uid != uid:
+                return
+            if await self.bucket.delete(_key(repo, tag), revision, TOMBSTONE):
                 return
         raise _contested(repo, tag)
 
@@ -143,8 +118,8 @@ def _contested(repo: str, tag: str) -> Transient:
 
 
 def _folder(repo: str) -> str:
-    return f"tag.{hashlib.sha256(repo.encode()).hexdigest()[:32]}"
+    return f"tag.{hashed(repo)}"
 
 
 def _key(repo: str, tag: str) -> str:
-    return f"{_folder(repo)}.{hashlib.sha256(tag.encode()).hexdigest()[:32]}"
+    return f"{_folder(repo)}.{hashed(tag)}"

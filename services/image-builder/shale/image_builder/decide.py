@@ -1,5 +1,7 @@
 """What image-builder does next: its specification."""
 
+import msgspec
+
 from shale.contracts.artifact import Layer
 from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
 from shale.contracts.jobs import PackLayer, ScanArtifact
@@ -24,6 +26,8 @@ WINDOW = 8
 """Parts of one object that are asked at a time, largest first: a 1 TB model starves nobody (events.md)."""
 MAX_TRIES = 3
 A_DAY = 86_400.0
+MAX_PLANNED = 880 * 1024
+"""Bytes of a plan, of the 900 KiB that a message may have with its envelope."""
 LOOK_AGAIN = 60.0
 """Seconds between two looks at a registry that lets nobody in: neither it nor a Secret sends facts."""
 ANOTHER_TAG = "make a version with another imageTag, or without one"
@@ -80,7 +84,16 @@ def _prepare(seen: Seen) -> Decision:
     if isinstance(plan, Unplannable):
         return Refuse(plan.reason, f"{plan.message}; then {seen.about.retry}")
     tag = seen.tag.tag if isinstance(seen.tag, Claimed) else tags[0]
-    return Do(Say((LayersPlanned(about=seen.about, layers=plan, tag=tag),)))
+    return _planned(seen, LayersPlanned(about=seen.about, layers=plan, tag=tag))
+
+
+def _planned(seen: Seen, plan: LayersPlanned) -> Decision:
+    """Say the plan; one that no message can carry names the same files as its listing, some of them twice."""
+    if len(msgspec.json.encode(plan)) <= MAX_PLANNED:
+        return Do(Say((plan,)))
+    what = f"the plan of {len(plan.layers)} layers fills more than {MAX_PLANNED} bytes with the names of its files"
+    cure = f"split the model or shorten its paths, then {seen.about.retry}; or make a version that leaves some out"
+    return Refuse("TooManyFiles", f"{what}: {cure} with exclude")
 
 
 def _join(seen: Seen, plan: LayersPlanned) -> Decision:

@@ -1,8 +1,9 @@
 """What `deletionPolicy: Delete` takes out of a registry: what is this object's, and named by nobody else.
 
-First the tags, then the claim, then the manifests: of several that delete the same image at once, the last one that
-lets go of its claim finds nobody else who names it. Cut anywhere, the same is done again from the registry's own state.
-Layers are the registry's to collect (a folder does it at once).
+First a note of all of it, for who publishes the same meanwhile, and for the next try after a cut: then the tags, the
+claim, the manifests. Of several that delete the same image at once, the last one that lets go of its claim finds nobody
+else who names it. Cut anywhere, the same is done again from the note and the registry's own state. Layers are the
+registry's to collect (a folder does it at once).
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ import msgspec
 
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder.claims import Claims
+from shale.image_builder.going import Held
 from shale.image_builder.hands import in_thread
 from shale.oci.manifest import Index, build, parse, tags_beside
 from shale.oci.registry import Registry, Unsupported
@@ -34,20 +36,39 @@ class Erasure(msgspec.Struct, frozen=True):
         return frozenset(told | {one.descriptor.digest for image in built for one in image.manifests})
 
 
+class Crowded(msgspec.Struct, frozen=True):
+    """Too many others may name it; what is left therefore."""
+
+    left: tuple[str, ...]
+
+
 async def erase(claims: Claims, registry: Registry, erasure: Erasure) -> tuple[str, ...]:
     """Delete an object's image; return what is left, by name and with the reason. Raises Transient (Refused too)."""
-    ours, repo, uid = erasure.digests(), erasure.repo, erasure.uid
+    repo, uid = erasure.repo, erasure.uid
+    wrote = await noted(claims, erasure)
+    held = await claims.going.begin(repo, uid, erasure.tags, erasure.digests() | wrote)
+    ours = frozenset(held.note.digests)
     left: tuple[str, ...] = ()
     for tag in erasure.tags:
         owner, _ = await claims.find(repo, tag)
         if owner is not None and owner.uid == uid:
-            ours |= frozenset(owner.wrote)
+            held = await claims.going.renew(held)
             left += await in_thread(_untag, registry, repo, tag, ours)
             await claims.give_up(repo, tag, uid)
-    if left:
-        return left
-    others = await claims.others(repo, uid)
-    return await in_thread(_delete, registry, repo, ours, others)
+    if not left:
+        held, left = await _delete(claims, registry, held)
+    await claims.going.end(held)
+    return left
+
+
+async def noted(claims: Claims, erasure: Erasure) -> frozenset[str]:
+    """Return the digests that were noted as this object's: whatever was told, they may lie in the registry."""
+    found = await claims.going.noted(erasure.repo, erasure.uid)
+    for tag in erasure.tags:
+        owner, _ = await claims.find(erasure.repo, tag)
+        if owner is not None and owner.uid == erasure.uid:
+            found |= frozenset(owner.wrote)
+    return found
 
 
 def _untag(registry: Registry, repo: str, tag: str, ours: frozenset[str]) -> tuple[str, ...]:
@@ -65,18 +86,34 @@ def _untag(registry: Registry, repo: str, tag: str, ours: frozenset[str]) -> tup
     return tuple(left)
 
 
-def _delete(registry: Registry, repo: str, ours: frozenset[str], others: frozenset[str]) -> tuple[str, ...]:
-    """Delete the manifests that nobody else names: indexes first, for they name others."""
+async def _delete(claims: Claims, registry: Registry, held: Held) -> tuple[Held, tuple[str, ...]]:
+    """Delete the manifests that nobody else names; return the note as it is then, and what is left."""
+    repo, ours = held.repo, frozenset(held.note.digests)
+    others = await claims.others(repo, held.note.uid)
+    doomed = await in_thread(_doomed, registry, repo, ours, others)
+    if isinstance(doomed, Crowded):
+        return held, doomed.left
+    left: list[str] = []
+    for digest in doomed:
+        held = await claims.going.renew(held)
+        if isinstance(found := await in_thread(registry.delete, repo, digest), Unsupported):
+            left.append(f"{repo}@{digest}: {found.message}")
+    return held, tuple(left)
+
+
+def _doomed(
+    registry: Registry, repo: str, ours: frozenset[str], others: frozenset[str] | None
+) -> tuple[str, ...] | Crowded:
+    """Return what is there of ours and named by nobody else: indexes first, for they name others."""
     there = [digest for digest in sorted(ours) if registry.resolve(repo, digest) is not None]
     tags = registry.tags(repo) if there else ()
-    if len(tags) > MOST_TAGS:
-        why = f"{repo} has {len(tags)} tags, more than are looked through for others that name it"
-        return tuple(f"{repo}@{digest}: {why}" for digest in there)
+    if others is None or len(tags) > MOST_TAGS:
+        many = f"{len(tags)} tags" if others is not None else "tags of too many versions"
+        why = f"{repo} has {many}, more than are looked through for others that name it"
+        return Crowded(tuple(f"{repo}@{digest}: {why}" for digest in there))
     named = {found.digest for tag in tags if (found := registry.resolve(repo, tag)) is not None}
     kept = _with_children(registry, repo, others | named)
-    doomed = sorted(set(there) - kept, key=lambda one: not _children(registry, repo, one))
-    results = [(digest, registry.delete(repo, digest)) for digest in doomed]
-    return tuple(f"{repo}@{digest}: {found.message}" for digest, found in results if isinstance(found, Unsupported))
+    return tuple(sorted(set(there) - kept, key=lambda one: not _children(registry, repo, one)))
 
 
 def _with_children(registry: Registry, repo: str, digests: Iterable[str]) -> frozenset[str]:

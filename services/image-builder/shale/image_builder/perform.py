@@ -41,7 +41,7 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     """Push everything by digest, then the tags.
 
     A tag that names what was announced, or is not ours, does not move; nor do the tags beside it, which somebody else
-    may have made.
+    may have made. One that is being deleted is waited for.
     """
     repo, uid = seen.spec.image_repo, seen.about.uid
     image = build([packed for _, packed in effect.layers], effect.tag, children=registry.orphans(repo))
@@ -56,10 +56,13 @@ async def publish(claims: Claims, registry: Registry, seen: Seen, effect: Publis
     mine = set(owner.wrote) - seen.announced
     for tag, digest in there.items():
         if digest not in {wanted[tag], *mine}:
+            await claims.going.heed(repo, effect.tag, frozenset())
             return msgspec.structs.replace(seen, tag=Taken(tag, "names other content already"))
-    move = tags.Move(repo, effect.tag, seen.about, wanted, tuple(there.values()))
+    leads = tuple(document.descriptor.digest for document in image.manifests)
+    move = tags.Move(repo, effect.tag, seen.about, wanted, tuple(there.values()), leads)
     if not await tags.note(claims, move):
         return _taken(seen, effect, "was claimed by another meanwhile")
+    await tags.heed(claims, move)
     await in_thread(_push, registry, repo, image)
     if not await tags.move(claims, registry, move, image):
         return _taken(seen, effect, "was claimed by another meanwhile")

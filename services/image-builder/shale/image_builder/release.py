@@ -10,7 +10,7 @@ from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
 from shale.contracts.resources import ModelVersionSpec
 from shale.image_builder.claims import Claims
-from shale.image_builder.erase import Erasure, erase
+from shale.image_builder.erase import Erasure, erase, noted
 from shale.image_builder.hands import Hands
 from shale.image_builder.seen import candidates
 from shale.oci.distribution.options import pause
@@ -30,12 +30,14 @@ async def let_go(claims: Claims, hands: Hands, target: Target, spec: ModelVersio
     images = tuple({said.fact.digest: said.fact for said in told.said if isinstance(said.fact, ImageBuilt)}.values())
     left = tuple(f"{image.image}@{image.digest}" for image in images)
     if spec.deletion_policy == "Delete":
+        erasure = Erasure(told.about.uid, target.repo, tags, images)
         try:
-            left = await _erased(claims, hands, target, Erasure(told.about.uid, target.repo, tags, images))
+            left = await _erased(claims, hands, target, erasure)
         except Transient as error:
             if not isinstance(error, Refused) and told.now < _ended(told) + PATIENCE:
                 raise
-            left = tuple(f"{name}: {error}" for name in left)
+            untold = sorted(await noted(claims, erasure) - erasure.digests())
+            left = tuple(f"{name}: {error}" for name in (*left, *(f"{target.repo}@{digest}" for digest in untold)))
     for tag in tags:
         await claims.give_up(target.repo, tag, told.about.uid)
     return left

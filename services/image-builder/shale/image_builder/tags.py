@@ -14,18 +14,27 @@ from shale.oci.registry import Missing, Registry
 
 
 class Move(msgspec.Struct, frozen=True):
-    """The claim of `tag` that we move under, what the tags are to name, and the digests that they named before."""
+    """The claim of `tag` that we move under, what the tags are to name, and what they named before.
+
+    `leads` are the manifests that are pushed.
+    """
 
     repo: str
     tag: str
     about: About
     names: dict[str, str]
     before: tuple[str, ...]
+    leads: tuple[str, ...]
 
 
 async def note(claims: Claims, move: Move) -> bool:
     """Note a move in the claim; False when that is another's. Raises Transient when a newer generation moved."""
-    return await claims.will_name(move.repo, move.tag, move.about, move.names, move.before)
+    return await claims.will_name(move.repo, move.tag, move.about, move.names, (*move.before, *move.leads))
+
+
+async def heed(claims: Claims, move: Move) -> None:
+    """See that nobody deletes what was noted, before it is pushed. Raises Transient while somebody does."""
+    await claims.going.heed(move.repo, move.tag, frozenset((*move.names.values(), *move.leads)))
 
 
 async def move(claims: Claims, registry: Registry, move: Move, image: Image) -> bool:

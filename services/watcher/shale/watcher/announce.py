@@ -5,8 +5,8 @@ import msgspec
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone
 from shale.contracts.resources import FINALIZER, Object, Spec, Status
+from shale.contracts.resources.meta import Unreadable
 from shale.contracts.resources.modelversion import ModelVersionStatus
-from shale.kube.resources import Unreadable
 
 
 class AddFinalizer(msgspec.Struct, frozen=True):

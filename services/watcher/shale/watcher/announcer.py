@@ -19,7 +19,7 @@ from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.plane import Plane
 from shale.runtime.telemetry import unreadable
 from shale.watcher.announce import AddFinalizer, about, announce
-from shale.watcher.catalogue import catalogue
+from shale.watcher.catalogue import catalogue, waits_for
 
 LONGEST = 2.0
 HANDS = 8
@@ -195,7 +195,7 @@ class Announcer:
         """
         _, namespace, name = key
         model = self.objects.get(("model", namespace, name))
-        if not isinstance(model, Model) or model.metadata.deletion_timestamp:
+        if not isinstance(model, Model) or (model.metadata.deletion_timestamp and not waits_for(model)):
             return
         now = dt.datetime.fromtimestamp(self.plane.now(), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         status = catalogue(model, self.versions.get(key, {}).values(), now)

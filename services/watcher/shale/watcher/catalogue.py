@@ -5,9 +5,9 @@ Pure, folded over the watcher's own cache (a fact's subject does not say its mod
 
 from collections.abc import Iterable
 
-from shale.contracts.resources import Model, ModelStatus, ModelVersion
+from shale.contracts.resources import FINALIZER, Model, ModelStatus, ModelVersion
 from shale.contracts.resources.model import LatestVersion, VersionRow
-from shale.kube.conditions import ready, stamp
+from shale.kube.conditions import ready, reconciling, stamp
 
 MOST = 100
 """Rows that a status holds; `versionsTotal` counts them all."""
@@ -25,15 +25,23 @@ def catalogue(model: Model, versions: Iterable[ModelVersion], now: str) -> Model
         (version for version in mine if version.status.digest and not version.metadata.deletion_timestamp), None
     )
     generation = model.metadata.generation
+    deleting = bool(model.metadata.deletion_timestamp)
     says = ready("Listed", f"{len(mine)} versions" if len(mine) != 1 else "1 version")
+    if deleting:
+        says = reconciling("Deleting", f"waits for {', '.join(waits_for(model))}")
     return ModelStatus(
         observed_generation=generation,
-        phase="Ready",
+        phase="Deleting" if deleting else "Ready",
         latest_version=_latest(latest) if latest else None,
         versions=tuple(_row(version) for version in mine[:MOST]),
         versions_total=len(mine),
         conditions=stamp(says, model.status.conditions, generation, now),
     )
+
+
+def waits_for(model: Model) -> tuple[str, ...]:
+    """Return the finalizers that others keep on it: only they take them."""
+    return tuple(finalizer for finalizer in model.metadata.finalizers if finalizer != FINALIZER)
 
 
 def _latest(version: ModelVersion) -> LatestVersion:

@@ -3,7 +3,7 @@
 import msgspec
 
 from shale.contracts.resources import FINALIZER, Object
-from shale.kube.resources import Unreadable
+from shale.contracts.resources.meta import Unreadable
 from shale.runtime.decision import Decision, Do, Done, Forget, Look
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told

@@ -74,8 +74,7 @@ def _was_known(told: Told) -> bool:
 def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
     """Return the phase, and what is to be said under each condition."""
     if told.gone:
-        waits = f"waits for {', '.join(told.holders)}" if told.holders else "nothing is held any more"
-        return "Deleting", reconciling("Deleting", waits)
+        return "Deleting", reconciling("Deleting", _ending(told))
     storage = _storage(told)
     if (built := told.one(ImageBuilt)) is not None:
         return "Ready", (*ready("ImageBuilt", f"{built.image}@{built.digest}"), *storage)
@@ -93,6 +92,14 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         why = f"retrying in {again} s: {worst.message[:MESSAGE]}"
         return phase, (*reconciling("Retrying", why), *storage)
     return phase, (*reconciling(phase, message), *storage)
+
+
+def _ending(told: Told) -> str:
+    """Return who holds something of what is deleted, and what keeps them from letting go of it."""
+    if not told.holders:
+        return "nothing is held any more"
+    tries = {one.part: f" ({one.message})" for one in told.readings if one.state == "Retrying"}
+    return f"waits for {', '.join(holder + tries.get(holder, '') for holder in told.holders)}"[:MESSAGE]
 
 
 def _dry_run(told: Told) -> str:
@@ -114,7 +121,9 @@ def _phase(told: Told) -> tuple[Phase, str]:
     if told.one(Scanned) is not None:
         return "Scanning", "plans the layers"
     if told.one(StorageReady) is not None:
-        return "Scanning", "lists what lies at the source"
+        spec = told.declared.spec if told.declared else None
+        to = f" to {spec.image_repo}" if isinstance(spec, ModelVersionSpec) else ""
+        return "Scanning", f"asks whether we may push{to}, then lists what lies at the source"
     words = (reading.message for reading in _open(told) if reading.part == PROVISIONER and reading.state in _AT_IT)
     return "Provisioning", next(filter(None, words), WAITS)[:MESSAGE]
 

@@ -43,6 +43,17 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     annotations: dict[str, str] = {}
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """What lies in an object's place and cannot be read: `message` is one line with the cause and the cure.
+
+    `metadata` is whole where the store vouches for it, else without a uid: then it may be anybody's.
+    """
+
+    kind: str
+    metadata: Metadata
+    message: str
+
+
 class Condition(msgspec.Struct, frozen=True, rename="camel"):
     """One condition; `reason` is CamelCase, `message` names the object, the cause and the cure."""
 

@@ -121,7 +121,9 @@ class ModelVersionSpec(msgspec.Struct, frozen=True, rename="camel", omit_default
             "modelName must be a DNS label, the name of a Model: a-z, 0-9 and '-'",
         ),
         Rule(
-            "self.imageRepo.matches('^([a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*(:[0-9]{1,5})?/)?[a-z0-9]+((_|__|[.]|-+)[a-z0-9]+)*"
+            "self.imageRepo.matches('^([a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*"
+            "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/)?"
+            "[a-z0-9]+((_|__|[.]|-+)[a-z0-9]+)*"
             "(/[a-z0-9]+((_|__|[.]|-+)[a-z0-9]+)*)*$')",
             "imageRepo must be a repository without tag or digest, such as registry.example/models/resnet",
         ),

@@ -1,4 +1,7 @@
-"""What one registry wants to see of us: learnt from its first challenge, proven with every request that goes to it."""
+"""What one registry wants to see of us: learnt from its first challenge, proven with every request that goes to it.
+
+Credentials are renewed while a job runs: one that is refused, by the registry or by its token server, is read anew.
+"""
 
 import time
 from collections.abc import Callable
@@ -44,8 +47,9 @@ class Authority:
             return self._header(self._challenge, scopes)
 
     def learn(self, answer: Answer, scopes: Scopes, sent: str, *, again: bool) -> str:
-        """Return the `Authorization` to try after a 401 (or a 403); with `again`, from a credential read anew.
+        """Return the `Authorization` to try after a 401 (or a 403).
 
+        It comes from a credential read anew with `again`, and where the one that was sent has nothing else to show.
         Raises Refused when there is nothing else to try, and Lost.
         """
         offered = challenge.parse(answer.headers.get("WWW-Authenticate", ""))
@@ -54,12 +58,13 @@ class Authority:
             if chosen is None:
                 raise Refused(self.refusal(answer))
             if again or self._challenge is None:
-                self._held = self._credentials(self._host, again=again)
-                self.mask.learn(*(self._held.secrets if self._held else ()))
+                self._read(again=again)
             self._challenge = chosen
             self._purse.drop(sent.removeprefix("Bearer "))
             wider = challenge.merge(scopes, challenge.parse_scopes(chosen.parameters.get("scope", "")))
             header = self._header(chosen, wider)
+            if header == sent and not again and self._read(again=True):
+                header = self._header(chosen, wider)
         if header == sent:
             raise Refused(self.refusal(answer))
         return header
@@ -76,6 +81,15 @@ class Authority:
             return denied(self._host, answer.reason())
         return unauthorized(self._host, self._held, answer.reason())
 
+    def _read(self, *, again: bool) -> bool:
+        """Read the credential; say whether it is another one now. What the old one was changed for goes with it."""
+        held, self._held = self._held, self._credentials(self._host, again=again)
+        if held == self._held:
+            return False
+        self.mask.learn(*(self._held.secrets if self._held else ()))
+        self._purse = tokens.Purse(time.monotonic)
+        return True
+
     def _header(self, asked: Challenge, scopes: Scopes) -> str:
         if isinstance(self._held, Bearer):
             return f"Bearer {self._held.token}"
@@ -87,11 +101,9 @@ class Authority:
         return f"Bearer {token.value}"
 
     def _fetch(self, asked: Challenge, scopes: Scopes) -> tokens.Token:
-        request = tokens.request(asked, scopes, self._held)
-        request = msgspec.structs.replace(request, url=self._lead(request.url))
-        if self._held is not None and (why := self._shown_to(str(origin.of(request.url)))):
-            raise Refused(why)
-        answer = self._ask(request)
+        answer = self._changed(asked, scopes)
+        if not answer.ok and self._read(again=True):
+            answer = self._changed(asked, scopes)
         if not answer.ok:
             raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
         token = self._purse.put(answer, scopes)
@@ -99,3 +111,11 @@ class Authority:
             raise Refused(unauthorized(self._host, self._held, "its token server answers without a token"))
         self.mask.learn(token.value)
         return token
+
+    def _changed(self, asked: Challenge, scopes: Scopes) -> Answer:
+        """Change the credential for a token."""
+        request = tokens.request(asked, scopes, self._held)
+        request = msgspec.structs.replace(request, url=self._lead(request.url))
+        if self._held is not None and (why := self._shown_to(str(origin.of(request.url)))):
+            raise Refused(why)
+        return self._ask(request)

@@ -63,9 +63,9 @@ class Bucket:
         """Replace exactly this revision; return the new one, None when another one is there."""
         return await self._put(key, value, revision, ttl)
 
-    async def delete(self, key: str, revision: int) -> bool:
-        """Delete exactly this revision; False when another one is there."""
-        return await self._put(key, b"", revision, None, {_OPERATION: "DEL"}) is not None
+    async def delete(self, key: str, revision: int, ttl: float | None = None) -> bool:
+        """Delete exactly this revision; False when another one is there. What tells of it lasts for `ttl` seconds."""
+        return await self._put(key, b"", revision, ttl, {_OPERATION: "DEL"}) is not None
 
     async def list(self, prefix: str) -> tuple[list[Entry], int]:
         """Return what the keys under `prefix.` hold, and the last revision of the whole bucket. Raises Transient.
@@ -79,6 +79,10 @@ class Bucket:
             if (entry := await self._last(key)) is not None:
                 entries[key] = entry
         return [one for one in entries.values() if not one.deleted], revision
+
+    async def keys(self, prefix: str) -> frozenset[str]:
+        """Return the keys under `prefix.` as the leader knows them, also of what was deleted. Raises Transient."""
+        return frozenset((await self._keys(prefix))[0])
 
     async def _keys(self, prefix: str) -> tuple[set[str], int]:
         """Return the keys under `prefix.`, those that were deleted too, and the bucket's last revision before."""

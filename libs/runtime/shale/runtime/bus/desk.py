@@ -57,6 +57,8 @@ class Desk:
         self.bus, self.plane, self.service, self.ack_wait = bus, plane, service, ack_wait
         self.waiting: OrderedDict[str, list[Letter]] = OrderedDict()
         self.busy: dict[str, Case] = {}
+        self.unbound: set[str] = set()
+        """Consumers that were not there when they were asked last: nothing comes from them."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: dict[str, int] = {}
         """When each namespace had its turn last."""
@@ -155,7 +157,9 @@ class Desk:
         for message in older:
             await message.ack()
         match answer:
-            case Nak(delay):
+            case Nak(delay, why):
+                if why:
+                    await bury(self.bus, last, self.service.card.name, why)
                 await last.nak(delay=delay)
             case Term(why):
                 if why:

@@ -33,21 +33,25 @@ async def intake(bus: Bus, desk: Desk, consumer: Consumer, drain: asyncio.Event)
 
     A consumer that is not there is bound again with back-off, for ever.
     """
-    failures = 0
+    failures, place = 0, f"{consumer.stream}/{consumer.name}"
     jobs = consumer.stream == streams.JOBS.name
     sub: JetStreamContext.PullSubscription | None = None
     while not drain.is_set():
         heed_cancel()
         try:
             sub = sub or await _bind(bus, consumer)
-            messages = await _fetch(sub, desk.room(jobs=jobs))
+            room = desk.room(jobs=jobs)
+            messages = await _fetch(sub, room)
+            if room > 0:  # else nothing was asked
+                desk.unbound.discard(place)
             await desk.put(messages)
             failures = 0
         except (TimeoutError, nats.errors.Error, ConnectionError) as error:
             log.warning(
                 "consumer",
-                extra={"consumer": f"{consumer.stream}/{consumer.name}", "error": f"{type(error).__name__} {error}"},
+                extra={"consumer": place, "error": f"{type(error).__name__} {error}"},
             )
+            desk.unbound.add(place)
             await _unbind(sub)
             sub = None
             await _pause(BACKOFF[min(failures, len(BACKOFF) - 1)], drain)
