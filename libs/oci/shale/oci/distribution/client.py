@@ -27,6 +27,7 @@ _HOPS = 5
 _UNAUTHORIZED = 401
 _REFUSED = frozenset({_UNAUTHORIZED, 403})
 _SAME_METHOD = frozenset({307, 308})
+_READS = frozenset({"GET", "HEAD"})
 _REDIRECTS = _SAME_METHOD | {301, 302, 303}
 
 
@@ -117,12 +118,13 @@ class Client:
             if not request.leaving:
                 self.heed()
             response = self._transport.send(self._signed(request, authorization))
-            response.heed = None if request.leaving else self.heed
+            if request.method in _READS:  # the answer to a write is short, and says where an upload stands now
+                response.heed = self.heed
             location = response.headers.get("Location", "")
             if response.status not in _REDIRECTS or not location:
                 return response
             whole(response, SMALL)
-            if request.method not in {"GET", "HEAD"} and response.status not in _SAME_METHOD:
+            if request.method not in _READS and response.status not in _SAME_METHOD:
                 raise Refused(no_registry(self.host, f"leads a {request.method} elsewhere with {response.status}"))
             request = msgspec.structs.replace(request, url=self.lead(request.url, location))
         raise Refused(no_registry(self.host, f"leads us on more than {_HOPS} times"))
