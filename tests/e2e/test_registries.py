@@ -128,6 +128,8 @@ def test_who_may_not_is_told_so_with_the_exit_code(here: Here, park: Park) -> No
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert "pull fails: Unauthorized" in done.stderr
         assert "push fails: Unauthorized" in done.stderr
+        assert f"`docker login` there{' again' if password else ''}, or say --secret" in done.stderr
+        assert "pushSecretRef" not in done.stderr
         assert f"as {USER if password else 'nobody'}" in done.stderr
     assert "wrong" not in done.stderr.replace("wrongly", "")
 

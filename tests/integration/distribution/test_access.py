@@ -34,7 +34,7 @@ WRONG = Login(USER, "not the password")
 @pytest.mark.parametrize(
     ("login", "said"),
     [
-        pytest.param(None, "name a Secret for .* in pushSecretRef", id="nobody"),
+        pytest.param(None, "name a Secret for it in pushSecretRef", id="nobody"),
         pytest.param(WRONG, "does not take the login of 'ann' .*: renew it in its Secret", id="a wrong password"),
     ],
 )

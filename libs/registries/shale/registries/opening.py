@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shale.oci.distribution.options import Options
+from shale.oci.distribution.refusals import Cures
 from shale.oci.refusal import NoAccess
 from shale.oci.registry import Registry
 from shale.registries.docker import PersonIdentities
@@ -14,6 +15,10 @@ from shale.registries.target import Target
 from shale.secrets import ambient
 from shale.secrets.login import Login
 from shale.secrets.opening import open_secrets
+
+AT_A_KEYBOARD = Cures(
+    "`docker login` there, or say --secret NAMESPACE/NAME", "`docker login` there again, or say --secret NAMESPACE/NAME"
+)
 
 
 def open_registries(
@@ -35,4 +40,5 @@ def open_for_person(
     """
     secrets = open_secrets(settings.secrets_dir, environ)
     person = PersonIdentities(ObjectIdentities(Login(secrets)), docker_config)
-    return Registries(settings, secrets, person).open(target)
+    options = Options() if target.secret else Options(cures=AT_A_KEYBOARD)
+    return Registries(settings, secrets, person, options).open(target)

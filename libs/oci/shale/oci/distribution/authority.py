@@ -32,7 +32,7 @@ class Authority:
     def __init__(self, host: str, options: Options, ask: Ask, lead: Callable[[str], str]) -> None:
         """Ask token servers where their realms `lead`. Raises Refused for those that nobody follows."""
         self._host, self._credentials, self._shown_to = host, options.credentials, options.shown_to
-        self._ask, self._lead = ask, lead
+        self._ask, self._lead, self._cures = ask, lead, options.cures
         self.mask = Mask()
         self._challenge: Challenge | None = None
         self._held: Credential | None = None
@@ -79,7 +79,7 @@ class Authority:
             return unknown(self._host, answer.reason())
         if answer.status == 403 or (scarce and known):  # noqa: PLR2004 (Forbidden)
             return denied(self._host, answer.reason())
-        return unauthorized(self._host, self._held, answer.reason())
+        return unauthorized(self._host, self._held, answer.reason(), self._cures)
 
     def _read(self, *, again: bool) -> bool:
         """Read the credential; say whether it is another one now. What the old one was changed for goes with it."""
@@ -95,7 +95,7 @@ class Authority:
             return f"Bearer {self._held.token}"
         if asked.scheme == "basic":
             if not isinstance(self._held, Login):
-                raise Refused(unauthorized(self._host, self._held, "it asks for a user and a password"))
+                raise Refused(unauthorized(self._host, self._held, "it asks for a user and a password", self._cures))
             return self._held.header()
         token = self._purse.find(scopes) or self._fetch(asked, scopes)
         return f"Bearer {token.value}"
@@ -105,10 +105,12 @@ class Authority:
         if not answer.ok and self._read(again=True):
             answer = self._changed(asked, scopes)
         if not answer.ok:
-            raise Refused(unauthorized(self._host, self._held, f"its token server answers {answer.reason()}"))
+            raise Refused(
+                unauthorized(self._host, self._held, f"its token server answers {answer.reason()}", self._cures)
+            )
         token = self._purse.put(answer, scopes)
         if token is None:
-            raise Refused(unauthorized(self._host, self._held, "its token server answers without a token"))
+            raise Refused(unauthorized(self._host, self._held, "its token server answers without a token", self._cures))
         self.mask.learn(token.value)
         return token
 

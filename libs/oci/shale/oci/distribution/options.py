@@ -7,6 +7,7 @@ import msgspec
 
 from shale.oci.distribution.credentials import Credentials, anonymous
 from shale.oci.distribution.patience import Patience
+from shale.oci.distribution.refusals import Cures
 from shale.oci.profiles import Profile, profile_of
 from shale.oci.refusal import NoAccess
 
@@ -27,7 +28,8 @@ class Options(msgspec.Struct, frozen=True):
     `ca`: the authorities to believe instead of the system's (PEM). `pause` waits between tries, and is asked to wait
     for no time at all before each request and each block of an answer, and twice a second while something else is
     waited for: what it raises ends the work, as a stop does.
-    `shown_to` says why a token server (`host` or `host:port`) must not see the credential.
+    `shown_to` says why a token server (`host` or `host:port`) must not see the credential;
+    `cures`: whence a login comes.
     """
 
     credentials: Credentials = anonymous
@@ -38,3 +40,4 @@ class Options(msgspec.Struct, frozen=True):
     pause: Callable[[float], None] = pause
     profile: Callable[[str], Profile] = profile_of
     shown_to: Callable[[str], NoAccess | None] = to_anyone
+    cures: Cures = Cures()

@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 from shale.oci.distribution.credentials import Credential, Login
 from shale.oci.refusal import NoAccess
 
@@ -17,13 +19,19 @@ def missing(said: str) -> bool:
     return _MISSING.search(said) is not None
 
 
-def unauthorized(host: str, held: Credential | None, said: str) -> NoAccess:
+class Cures(msgspec.Struct, frozen=True):
+    """Where a login comes from: when nobody is named, and when the one who is named is not believed."""
+
+    nobody: str = "name a Secret for it in pushSecretRef"
+    refused: str = "renew it in its Secret"
+
+
+def unauthorized(host: str, held: Credential | None, said: str, cures: Cures) -> NoAccess:
     """Nobody was named, or the one who was is not believed."""
     if held is None:
-        cure = f"name a Secret for {host} in pushSecretRef"
-        return NoAccess("Unauthorized", f"{host} wants to know who we are ({said}): {cure}")
+        return NoAccess("Unauthorized", f"{host} wants to know who we are ({said}): {cures.nobody}")
     who = f"the login of {held.user!r}" if isinstance(held, Login) and held.password else "the token"
-    return NoAccess("Unauthorized", f"{host} does not take {who} ({said}): renew it in its Secret")
+    return NoAccess("Unauthorized", f"{host} does not take {who} ({said}): {cures.refused}")
 
 
 def denied(host: str, said: str) -> NoAccess:
