@@ -1,6 +1,8 @@
 """A street for one card: resources and the bus in memory, and the loop that drives the card."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from shale.testkit import asking, samples
 from shale.testkit.bucket import MemoryBucket
 from shale.testkit.plane import SimBus, SimPlane
 from shale.watcher.announce import about
+from shale.watcher.announcer import Announcer
 
 NS = "team-a"
 
@@ -79,6 +82,24 @@ class Street:
         """Drive a card for one object to its end, and return how it answers."""
         whom = obj if isinstance(obj, About) else about(obj)
         return await asyncio.wait_for(settle(service, Work(service.card, Woken(whom), self.plane)), asking.SOON)
+
+    @asynccontextmanager
+    async def announcing(self, resources=None, plane=None) -> AsyncGenerator[Announcer]:
+        """Run an announcer for a while; what ends it by itself ends the test."""
+        announcer = Announcer(resources or self.resources, plane or self.plane, self.census)
+        async with self.running(announcer):
+            yield announcer
+
+    @asynccontextmanager
+    async def running(self, announcer) -> AsyncGenerator[None]:
+        task = asyncio.create_task(announcer.run())
+        try:
+            yield
+            assert not task.done(), task.exception()
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     def said(self):
         """Return what all facts are, oldest first: `1 declared`, `0 held image-builder`, `gone`."""

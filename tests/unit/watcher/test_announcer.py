@@ -1,8 +1,6 @@
 """Announce's loop, against resources and a bus in memory."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -23,26 +21,6 @@ from shale.watcher.announcer import HANDS, Announcer
 
 NS = "team-a"
 READY = ModelVersionStatus(observed_generation=1, phase="Ready", image="m:v1", digest="sha256:11")
-
-
-@asynccontextmanager
-async def announcing(street, resources=None, plane=None) -> AsyncGenerator[Announcer]:
-    """Run an announcer for a while; what ends it by itself ends the test."""
-    announcer = Announcer(resources or street.resources, plane or street.plane, street.census)
-    async with running(announcer):
-        yield announcer
-
-
-@asynccontextmanager
-async def running(announcer) -> AsyncGenerator[None]:
-    task = asyncio.create_task(announcer.run())
-    try:
-        yield
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def told(street, *words):
@@ -70,7 +48,7 @@ async def finished(street, obj, status=READY):
 
 
 async def test_an_object_is_held_first_and_declared_then(street):
-    async with announcing(street):
+    async with street.announcing():
         version = await street.version()
         await told(street, "1 declared")
         assert FINALIZER in (await street.now(version)).metadata.finalizers
@@ -79,12 +57,12 @@ async def test_an_object_is_held_first_and_declared_then(street):
 async def test_what_was_there_before_is_told_too(street):
     await street.version()
     await street.version("mv-2")
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "1 declared", "1 declared")
 
 
 async def test_only_a_new_wish_is_told_again_and_no_status(street):
-    async with announcing(street):
+    async with street.announcing():
         version = await street.version()
         await told(street, "1 declared")
         await finished(street, version)
@@ -94,7 +72,7 @@ async def test_only_a_new_wish_is_told_again_and_no_status(street):
 
 
 async def test_what_is_deleted_is_gone_and_not_declared_at_its_raised_generation(street):
-    async with announcing(street):
+    async with street.announcing():
         version = await street.version()
         await told(street, "1 declared")
         assert (await street.delete(version)).metadata.generation == 2
@@ -104,7 +82,7 @@ async def test_what_is_deleted_is_gone_and_not_declared_at_its_raised_generation
 async def test_what_was_deleted_before_it_was_held_is_gone(street):
     version = await street.version(finalizers=["other/one"])
     await street.delete(version)
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "gone")
         assert (await street.now(version)).metadata.finalizers == ("other/one",)
 
@@ -112,7 +90,7 @@ async def test_what_was_deleted_before_it_was_held_is_gone(street):
 async def test_a_model_that_others_keep_says_that_it_is_being_deleted_and_for_whom_it_waits(street):
     model = await street.resources.create(Model(Metadata(name="kept", namespace=NS, finalizers=("other/one",))))
     await street.resources.delete(KINDS["model"], NS, "kept")
-    async with announcing(street):
+    async with street.announcing():
         kept = await until(lambda: street.now(model), lambda now: now.status.phase == "Deleting")
     assert [(one.type, one.message) for one in kept.status.conditions if one.status == "True"] == [
         ("Reconciling", "waits for other/one")
@@ -120,7 +98,7 @@ async def test_a_model_that_others_keep_says_that_it_is_being_deleted_and_for_wh
 
 
 async def test_whoever_took_the_finalizer_what_is_not_there_is_gone(street):
-    async with announcing(street):
+    async with street.announcing():
         version = await street.version()
         await told(street, "1 declared")
         await street.resources.edit_metadata(await street.delete(version), finalizers=())
@@ -132,7 +110,7 @@ async def test_who_was_declared_and_vanished_while_nobody_watched_is_gone(street
     await street.say(Declared(about(version), version.spec, ""))
     await street.delete(version)
     assert isinstance(await street.now(version), Missing)
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "1 declared", "gone")
 
 
@@ -141,7 +119,7 @@ async def test_a_namesake_is_declared_and_its_predecessor_gone(street):
     await street.say(Declared(about(first), first.spec, ""))
     await street.delete(first)
     second = await street.version()
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "1 declared", "gone", "1 declared")
         assert about(second).uid != about(first).uid
 
@@ -163,7 +141,7 @@ async def test_what_was_made_while_a_zombie_slept_is_not_gone(street):
     version = await street.version(finalizers=[FINALIZER])
     await street.say(Declared(about(version), version.spec, ""))
     street.resources.__class__ = Asleep
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "1 declared")
 
 
@@ -172,7 +150,7 @@ async def test_what_cannot_be_read_is_not_gone_and_hides_nobody(street):
     await street.say(Declared(about(version), version.spec, ""))
     entry = await street.bucket.get(f"modelversion.{NS}.mv-1")
     await street.bucket.update(entry.key, b"damaged", entry.revision)
-    async with announcing(street) as announcer:
+    async with street.announcing() as announcer:
         await told(street, "1 declared")
         await street.version("mv-2")
         await told(street, "1 declared", "1 declared")
@@ -181,7 +159,7 @@ async def test_what_cannot_be_read_is_not_gone_and_hides_nobody(street):
 
 
 async def test_what_becomes_unreadable_under_the_watcher_ends_nothing(street):
-    async with announcing(street):
+    async with street.announcing():
         await street.version()
         await told(street, "1 declared")
         entry = await street.bucket.get(f"modelversion.{NS}.mv-1")
@@ -200,14 +178,14 @@ class Picky(SimPlane):
 
 
 async def test_an_object_of_which_nothing_can_be_said_ends_nothing(street):
-    async with announcing(street, plane=Picky(street.bus, "picky")):
+    async with street.announcing(plane=Picky(street.bus, "picky")):
         await street.version("odd")
         await street.version()
         await told(street, "1 declared")
 
 
 async def test_what_a_stranger_declared_is_gone_after_the_next_look_at_everything(street):
-    async with announcing(street) as announcer:
+    async with street.announcing() as announcer:
         await street.version()
         await told(street, "1 declared")
         stranger = About("modelversion", "nowhere", "nobody", "uid-9", 7)
@@ -223,7 +201,7 @@ async def test_who_is_not_there_is_asked_for_until_there_is_an_answer(street, mo
     await street.delete(version)
     monkeypatch.setattr(module, "LONGEST", 0.01)
     street.census = Silent(street.census)
-    async with announcing(street):
+    async with street.announcing():
         await told(street, "1 declared", "gone")
 
 
@@ -253,7 +231,7 @@ class Flaky(SimPlane):
 
 
 async def test_what_the_bus_does_not_take_is_told_again(street):
-    async with announcing(street, plane=Flaky(street.bus, "flaky")):
+    async with street.announcing(plane=Flaky(street.bus, "flaky")):
         await street.version()
         await told(street, "1 declared")
 
@@ -262,7 +240,7 @@ async def test_back_off_doubles_and_has_an_end(street, monkeypatch, caplog):
     monkeypatch.setattr(module, "LONGEST", 0.3)
     bus = Flaky(street.bus, "flaky")
     bus.failures = 4
-    async with announcing(street, plane=bus):
+    async with street.announcing(plane=bus):
         await street.version()
         await told(street, "1 declared")
     waits = [record.again_in for record in caplog.records if record.message == "not told yet"]
@@ -271,7 +249,7 @@ async def test_back_off_doubles_and_has_an_end(street, monkeypatch, caplog):
 
 async def test_who_changes_the_object_meanwhile_makes_it_hold_again(street):
     street.resources.times = 2
-    async with announcing(street):
+    async with street.announcing():
         version = await street.version()
         await held(street, version)
         await told(street, "1 declared")
@@ -307,7 +285,7 @@ async def test_ends_that_are_found_again_while_they_are_told_do_no_harm(street):
     async def lists():
         return len(telling), street.resources.lists
 
-    async with announcing(street, plane=SimPlane(street.bus, "slow", slow)):
+    async with street.announcing(plane=SimPlane(street.bus, "slow", slow)):
         _, before = await until(lists, lambda now: now[0] == HANDS)
         await until(lists, lambda now: now[1] > before + 4)
         gate.set()
@@ -317,12 +295,12 @@ async def test_ends_that_are_found_again_while_they_are_told_do_no_harm(street):
 async def test_who_leads_again_knows_nothing_of_what_went_meanwhile(street):
     model, version = await street.model(), await street.version()
     announcer = Announcer(street.resources, street.plane, street.census)
-    async with running(announcer):
+    async with street.running(announcer):
         await until(lambda: street.now(model), lambda now: now.status.versions_total == 1)
         version = await held(street, version)
     await street.resources.edit_metadata(version, finalizers=())
     await street.delete(version)
-    async with running(announcer):
+    async with street.running(announcer):
         await until(lambda: street.now(model), lambda now: now.status.versions_total == 0)
         announcer.tell_again()
         await told(street, "1 declared", "1 declared", "gone")
@@ -330,7 +308,7 @@ async def test_who_leads_again_knows_nothing_of_what_went_meanwhile(street):
 
 
 async def test_after_the_bus_was_wiped_everything_is_told_with_what_is_known(street):
-    async with announcing(street) as announcer:
+    async with street.announcing() as announcer:
         version = await street.version()
         await told(street, "1 declared")
         await finished(street, version)
@@ -354,7 +332,7 @@ def _cached(announcer, name):
 
 
 async def test_a_model_shows_its_versions_and_the_latest(street):
-    async with announcing(street):
+    async with street.announcing():
         model, version = await street.model(), await street.version()
         now = await until(lambda: street.now(model), lambda now: now.status.versions_total == 1)
         assert now.status.latest_version is None
@@ -365,7 +343,7 @@ async def test_a_model_shows_its_versions_and_the_latest(street):
 
 
 async def test_a_version_that_is_gone_is_shown_no_longer(street):
-    async with announcing(street):
+    async with street.announcing():
         model, version = await street.model(), await street.version()
         await until(lambda: street.now(model), lambda now: now.status.versions_total == 1)
         await held(street, version)
@@ -375,7 +353,7 @@ async def test_a_version_that_is_gone_is_shown_no_longer(street):
 
 
 async def test_a_catalogue_that_does_not_change_is_written_once(street):
-    async with announcing(street) as announcer:
+    async with street.announcing() as announcer:
         model = await street.model()
         await until(lambda: street.now(model), lambda now: bool(now.status.phase))
         await told(street, "1 declared")
@@ -386,7 +364,7 @@ async def test_a_catalogue_that_does_not_change_is_written_once(street):
 
 
 async def test_who_writes_to_the_model_meanwhile_makes_it_fold_again(street):
-    async with announcing(street):
+    async with street.announcing():
         model = await held(street, await street.model())
         await until(lambda: street.now(model), lambda now: bool(now.status.phase))
         street.resources.times = 2
@@ -395,14 +373,14 @@ async def test_who_writes_to_the_model_meanwhile_makes_it_fold_again(street):
 
 
 async def test_a_version_without_a_model_is_no_trouble(street):
-    async with announcing(street):
+    async with street.announcing():
         await street.version()
         await told(street, "1 declared")
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_versions_of_other_models_are_not_shown(street, count):
-    async with announcing(street):
+    async with street.announcing():
         model = await street.model("other")
         for number in range(count):
             await street.version(f"mv-{number}")

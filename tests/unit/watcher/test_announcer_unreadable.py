@@ -1,29 +1,12 @@
 """Of what cannot be read the announcer tells the end, by its metadata."""
 
-import asyncio
-from contextlib import asynccontextmanager, suppress
-
 import pytest
 
 from shale.contracts.resources import FINALIZER, KINDS
 from shale.testkit.asking import until
 from shale.testkit.veiled import VeiledResources
-from shale.watcher.announcer import Announcer
 
 NS = "team-a"
-
-
-@asynccontextmanager
-async def announcing(street, resources):
-    announcer = Announcer(resources, street.plane, street.census)
-    task = asyncio.create_task(announcer.run())
-    try:
-        yield announcer
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def told(street, *words):
@@ -39,7 +22,7 @@ async def test_the_end_of_what_cannot_be_read_is_told_once_it_is_being_deleted(s
     resources = VeiledResources(street.bucket)
     if not seen_before:
         resources.veiled.add("mv-1")
-    async with announcing(street, resources):
+    async with street.announcing(resources):
         if seen_before:
             await told(street, "1 declared")
             resources.veiled.add("mv-1")
@@ -49,13 +32,13 @@ async def test_the_end_of_what_cannot_be_read_is_told_once_it_is_being_deleted(s
 
 async def test_what_is_being_deleted_and_cannot_be_read_when_the_watcher_starts_is_told_gone(street):
     await street.delete(await street.version(finalizers=[FINALIZER]))
-    async with announcing(street, VeiledResources(street.bucket, "mv-1")):
+    async with street.announcing(VeiledResources(street.bucket, "mv-1")):
         await told(street, "gone")
 
 
 async def test_the_end_of_what_could_never_be_read_and_nobody_held_is_told(street):
     await street.version()
-    async with announcing(street, VeiledResources(street.bucket, "mv-1")) as announcer:
+    async with street.announcing(VeiledResources(street.bucket, "mv-1")) as announcer:
         await street.version("mv-2")
         await told(street, "1 declared")
         await street.resources.delete(KINDS["modelversion"], NS, "mv-1")

@@ -370,14 +370,9 @@ def test_what_failed_and_was_built_after_all_is_ready():
 
 
 def test_a_retry_erases_no_success():
-    failed = About("modelversion", "team-a", "mv-1", "uid-1", 2)
-    facts = (
-        WISH,
-        BUILT,
-        msgspec.structs.replace(WISH, about=failed),
-        Refused(failed, "image-builder", "TagTaken", "x"),
-    )
-    got = project(msgspec.structs.replace(told(*facts), about=failed), DONE, NOW)
+    failed = ABOUT.at(2)
+    wish, end = msgspec.structs.replace(WISH, about=failed), Refused(failed, "image-builder", "TagTaken", "x")
+    got = project(msgspec.structs.replace(told(WISH, BUILT, wish, end), about=failed), DONE, NOW)
     assert (got.phase, got.observed_generation) == ("Failed", 2)
     assert (got.image, got.digest, got.layers, got.built_generation) == ("m:v1", "sha256:11", (SMALL, WEIGHT), 1)
 
