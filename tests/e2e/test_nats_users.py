@@ -191,9 +191,7 @@ def test_shale_init_is_a_user_too_and_writes_nothing_where_it_runs(house: Guarde
 async def test_a_user_may_say_its_own_words_and_nobody_elses(become, user: str):
     person = await become(user)
     assert await person.may_say(MINE[user])
-    foreign = [subject for other, subject in MINE.items() if other != user]
-    if user == "watcher":
-        foreign.remove(MINE["init"])  # whoever keeps the facts may count them
+    foreign = [subject for other, subject in MINE.items() if other not in {user, "init"}]  # who reads facts counts them
     tried = [*foreign, *NOBODYS, *(() if user == "watcher" else WATCHERS)]
     allowed = {subject for subject in tried if await person.may_say(subject)}
     assert allowed == (MAKES_STREAMS if user == "init" else set())
