@@ -1,27 +1,32 @@
 """Versions whose weights only a cluster has: volumes, readers, images, and nothing left behind.
 
-A real API server with its controllers, NATS and the services as processes; the kubelet is the simulated one.
+A real API server with its controllers, NATS and the services as processes, each by its own
+ServiceAccount; the kubelet is the simulated one.
 """
 
 import socket
 from contextlib import asynccontextmanager
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
 
+from shale.blueprint.rbac import NAMESPACE
 from shale.contracts.errors import Transient
 from shale.kube.client import Client
 from shale.kube.connection import connected
 from shale.kube.gvk import Gvk
 from shale.kube.resources import Invalid, Missing
 from shale.storage_provisioner.cluster import manifests
-from shale.testkit.house import House
+from shale.testkit.accounts import AccountedHouse, login_as
 from shale.testkit.kube import bed_of_ones_own
+from shale.testkit.kubectl import Kubectl
 from shale.testkit.kubelet import Image, Kubelet, Machine, Node, Proxy
 from shale.testkit.soon import soon_asked
 
 pytestmark = [pytest.mark.real_nats, pytest.mark.slow]
 
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "registry.example/shale/builder-sync:1"
 VERSION = Gvk("shale.dev/v1alpha1", "ModelVersion")
 CLAIM, VOLUME = Gvk("v1", "PersistentVolumeClaim"), Gvk("v1", "PersistentVolume")
@@ -44,11 +49,20 @@ def proxy_port():
 
 
 @pytest.fixture(scope="module")
-def house(bed, proxy_port, tmp_path_factory):
+def logins(bed, debian_tool, tmp_path_factory):
+    """Return who comes to the cluster, each with the rights of its card and no others."""
+    folder = tmp_path_factory.mktemp("logins")
+    kubectl = Kubectl(debian_tool("kubectl"), bed.kubeconfig, folder)
+    for page in ("namespace.yaml", "rbac.yaml"):
+        kubectl.do("apply", "--filename", str(ROOT / "deploy" / "base" / page))
+    return {name: login_as(bed.kubeconfig, NAMESPACE, name, folder) for name in ("watcher", "storage-provisioner")}
+
+
+@pytest.fixture(scope="module")
+def house(logins, proxy_port, tmp_path_factory):
     folder = tmp_path_factory.mktemp("house")
     (folder / "key").write_text("0123456789abcdef0123456789abcdef")
     environ = {
-        "SHALE_KUBECONFIG": str(bed.kubeconfig),
         "SHALE_ROOTS": "/data",
         "SHALE_NFS_ALLOWED": "nas.example:/exports",
         "SHALE_EFS_ALLOWED": "fs-1",
@@ -56,9 +70,13 @@ def house(bed, proxy_port, tmp_path_factory):
         "SHALE_READER_KEY_FILE": str(folder / "key"),
         "SHALE_READER_PROXY": f"127.0.0.1:{proxy_port}",
     }
-    with House(folder, environ=environ) as house:
+    with AccountedHouse(folder, logins, environ) as house:
         yield house
         print(house.logs())  # noqa: T201 (shown with a failure only)
+        said = [line for process in house.processes for line in process.log.read_text().splitlines()]
+        assert [line for line in said if "cannot" in line and "at the cluster scope" in line] == [], (
+            "rights are missing"
+        )
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
 import yaml
 
 from shale.blueprint.rbac import NAMESPACE
-from shale.testkit.apiserver import ApiServer
+from shale.testkit import accounts
 from shale.testkit.kube import missing
 from shale.testkit.kubectl import Kubectl
 
@@ -50,16 +49,4 @@ def rendered(kubectl: Callable[[Path], Kubectl]) -> Render:
 def login_as(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Path]:
     """Return what makes, of an administrator's kubeconfig, that of a service: with its own ServiceAccount's token."""
     folder = tmp_path_factory.mktemp("logins")
-
-    def login(kubeconfig: Path, name: str) -> Path:
-        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}/token"
-        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-        code, answer = ApiServer(kubeconfig).call("POST", path, wanted)
-        assert code == 201, answer
-        config = yaml.safe_load(kubeconfig.read_text())
-        config["users"][0]["user"] = {"token": answer["status"]["token"]}
-        made = folder / f"{name}-{token_hex(4)}"
-        made.write_text(yaml.safe_dump(config))
-        return made
-
-    return login
+    return lambda kubeconfig, name: accounts.login_as(kubeconfig, NAMESPACE, name, folder)
