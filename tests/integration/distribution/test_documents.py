@@ -3,6 +3,7 @@
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import msgspec
 import pytest
@@ -201,9 +202,16 @@ def test_untag_by_tag_where_the_registry_can(rough):
 def test_many_threads_untag_the_same_tag(distribution_at):
     registry = distribution_at("plain")
     put(registry, b"one", "v1")
+
+    def untagged(_: int) -> bool | Unsupported | None:
+        with suppress(Transient):  # docker-registry loses one of those that meet: who meets others tries again
+            return registry.untag(REPO, "v1")
+
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda _: registry.untag(REPO, "v1"), range(8))) <= {True, False}
+        assert set(pool.map(untagged, range(8))) <= {True, False, None}
+    assert registry.untag(REPO, "v1") in {True, False}
     assert registry.resolve(REPO, "v1") is None
+    assert "v1" not in registry.tags(REPO)
 
 
 def test_where_deletion_is_off_nothing_moves_and_it_is_said(distribution_at):
