@@ -213,22 +213,23 @@ def test(arguments: list[str]) -> int:
     early = checks(*LINT, unit)
     FAILED.unlink(missing_ok=True)
     late = checks(f"pytest --ignore=tests/unit {SIDE_BY_SIDE} {rest}")
-    return early or (alone() if late == 1 else late)
+    if late == 1:
+        alone()
+    return early or late
 
 
-def alone() -> int:
-    """Run what failed beside others once more by itself, and say so: real servers share two cores with two others.
+def alone() -> None:
+    """Run what failed beside others once more by itself, to tell who mends it what it is: a failure it stays.
 
-    What fails twice is broken; what passes alone is named as shaky, for somebody to mend; many of them are no chance.
+    What fails twice is broken; what passes alone is shaky: it counts on a quiet machine, or on who ran before it.
     """
     failed = sorted(json.loads(FAILED.read_text())) if FAILED.exists() else []
     if not 0 < len(failed) <= MOST_SHAKY:
-        return 1
+        return
     code = checks("pytest --ignore=tests/unit --last-failed --last-failed-no-failures none")
     verdict = "broken: failed beside others, and again alone" if code else "SHAKY: failed beside others, passed alone"
     for name in failed:
         say(f"!!! {verdict}: {name}")
-    return code
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {

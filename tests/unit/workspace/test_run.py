@@ -171,14 +171,14 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("failed", "again", "ends", "verdict"),
         [
-            (["t.py::one"], 0, 0, "SHAKY: failed beside others, passed alone: t.py::one"),
+            (["t.py::one"], 0, 1, "SHAKY: failed beside others, passed alone: t.py::one"),
             (["t.py::one"], 1, 1, "broken: failed beside others, and again alone: t.py::one"),
             (["t.py::a", "t.py::b", "t.py::c", "t.py::d"], 0, 1, ""),
             ([], 0, 1, ""),
         ],
         ids=["passes alone", "fails alone too", "too many for chance", "nobody knows which"],
     )
-    def test_what_failed_beside_others_is_judged_alone(
+    def test_what_failed_beside_others_is_looked_at_alone_and_stays_a_failure(
         self, failed, again, ends, verdict, house: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd
     ):
         monkeypatch.setattr(house, "FAILED", house.ROOT / "lastfailed")
