@@ -80,15 +80,20 @@ class Announcer:
                 case Deleted(obj):
                     self._deleted(obj)
                 case Synced(_, _, odd):
-                    unreadable(kind, len(odd))
-                    self._listed.add(kind)
-                    self._mark(_census(kind))
-                    for one in odd:
-                        self._obscured(one)
+                    self._synced(kind, odd)
                 case Obscured(one, deleted):
                     self._obscured(one, deleted=deleted)
                 case Interrupted(message, again_in):
                     log.warning("watch interrupted", extra={"kind": kind, "error": message, "again_in": again_in})
+
+    def _synced(self, kind: str, odd: tuple[Unreadable, ...]) -> None:
+        unreadable(kind, len(odd))
+        self._listed.add(kind)
+        self._mark(_census(kind))
+        for one in odd:
+            self._obscured(one)
+        for key in [_catalogue(obj) for obj in self.objects.values() if isinstance(obj, Model)]:
+            self._mark(key)
 
     def _changed(self, obj: Object) -> None:
         self.objects[_key(obj)] = obj
@@ -206,8 +211,11 @@ class Announcer:
     async def _fold(self, key: Key) -> None:
         """Write a Model's status as its versions in the cache have it.
 
-        Another writer's change comes back as a change.
+        Another writer's change comes back as a change. Before every kind was listed none is written: of a Model with a
+        thousand versions it would say for a while that it has none, and no latest.
         """
+        if not self._listed >= KINDS.keys():
+            return
         _, namespace, name = key
         model = self.objects.get(("model", namespace, name))
         if not isinstance(model, Model) or (model.metadata.deletion_timestamp and not waits_for(model)):
