@@ -76,7 +76,7 @@ class _Ladder(msgspec.Struct):
 
 
 def allot(tensors: Sequence[Tensor], room: Room) -> Shares | None:
-    """Return groups that fit, or nothing where none do. No tensor may be over the cap by itself."""
+    """Return groups that fit, or nothing: not even all in a row, filled to the cap, do. None is over it alone."""
     ladders = _ladders(tensors, room)
     total = sum(ladder.size for ladder in ladders)
     steps = [(ladder.loss(), ladder.module, at) for at, ladder in enumerate(ladders) if ladder.cuts]
