@@ -90,8 +90,8 @@ def listed(source, path, include="", exclude=""):
     return Content(found.path, found.size, found.version)
 
 
-def read(source, content, offset=0):
-    return b"".join(bytes(block) for block in source.open(content, offset))
+def read(source, content, offset=0, end=None):
+    return b"".join(bytes(block) for block in source.open(content, offset, end))
 
 
 def test_a_source_is_pinned_by_a_uri(source):
@@ -157,6 +157,34 @@ def test_bytes_come_from_any_offset(world, source, offset):
     data = os.urandom(2 * BLOCK + 1)
     world.write("weights", data)
     assert read(source, listed(source, "weights"), offset) == data[offset:]
+
+
+@pytest.mark.parametrize(
+    ("offset", "end"),
+    [(0, 1), (0, BLOCK), (7, BLOCK + 9), (BLOCK, 2 * BLOCK + 1), (1, 2 * BLOCK), (2 * BLOCK, 2 * BLOCK + 1), (5, 5)],
+)
+def test_bytes_come_up_to_any_end(world, source, offset, end):
+    data = os.urandom(2 * BLOCK + 1)
+    world.write("weights", data)
+    assert read(source, listed(source, "weights"), offset, end) == data[offset:end]
+
+
+@pytest.mark.parametrize("end", [pytest.param(3, id="in one block"), pytest.param(2 * BLOCK, id="in two")])
+def test_a_part_of_a_file_that_changed_is_not_read(world, source, end):
+    world.write("x", bytes(3 * BLOCK))
+    content = listed(source, "x")
+    world.write("x", b"y" * 3 * BLOCK)
+    with pytest.raises(SourceChangedError, match="'x' in"):
+        read(source, content, 1, end)
+
+
+def test_a_file_that_changes_while_a_part_is_read_is_named(world, source):
+    world.write("x", bytes(BLOCK * 4))
+    blocks = source.open(listed(source, "x"), 1, 3 * BLOCK)
+    next(blocks)
+    world.write("x", b"y" * BLOCK * 4)
+    with pytest.raises(SourceChangedError, match="'x' in"):
+        list(blocks)
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,13 @@ def test_a_kubelet_needs_no_token(running, mount):
         pytest.param({"If-Match": '"7:"'}, 412, id="another size"),
         pytest.param({"If-Match": '"5:1:1:1"'}, 412, id="another version"),
         pytest.param({"If-Match": '"5:"', "Range": "bytes=6-"}, 416, id="from behind the end"),
-        pytest.param({"If-Match": '"5:"', "Range": "bytes=0-3"}, 416, id="up to somewhere"),
+        pytest.param({"If-Match": '"5:"', "Range": "bytes=0-5"}, 416, id="up to behind the end"),
+        pytest.param({"If-Match": '"5:"', "Range": "bytes=3-2"}, 416, id="backwards"),
         pytest.param({"If-Match": '"5:"', "Range": "lines=1-"}, 416, id="other units"),
         pytest.param({"If-Match": '"5:"', "Range": "bytes=5-"}, 200, id="from the end: only checked"),
         pytest.param({"If-Match": '"5:"', "Range": "bytes=2-"}, 206, id="from the middle"),
+        pytest.param({"If-Match": '"5:"', "Range": "bytes=1-2"}, 206, id="a part"),
+        pytest.param({"If-Match": '"5:"', "Range": "bytes=0-4"}, 200, id="a part that is all"),
         pytest.param({"If-Match": '"5:"'}, 200, id="all of it"),
     ],
 )
@@ -76,7 +79,7 @@ def test_a_file_is_read_as_the_version_that_was_listed(running, mount, headers, 
     found, body = running.ask("/claim-1/1/files/x", Authorization=MAY, **headers)
     assert found == status
     if status in {200, 206}:
-        assert body == {"bytes=5-": b"", "bytes=2-": b"tes"}.get(headers.get("Range", ""), b"bytes")
+        assert body == {"bytes=5-": b"", "bytes=2-": b"tes", "bytes=1-2": b"yt"}.get(headers.get("Range", ""), b"bytes")
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,10 @@ TABLE = {
     # the model
     "asks for its model once": (BORN, WANTS_MODEL),
     "refuses a layout that it cannot pack": (
-        but(BORN, spec=msgspec.structs.replace(SPEC, layout="tensors")),
+        but(BORN, spec=msgspec.structs.replace(SPEC, layout="spheres")),
         Refuse(
-            "LayoutNotSupported", "layout: tensors is not packed by this release; make a version with layout: files"
+            "LayoutNotSupported",
+            "layout: spheres is not packed by this release; make a version with layout: files or tensors",
         ),
     ),
     # the tag and the scan

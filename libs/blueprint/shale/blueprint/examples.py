@@ -2,8 +2,10 @@
 
 import hashlib
 
+import msgspec
+
 from shale.contracts.about import About
-from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.artifact import Checkpoint, File, Layer, PackedLayer, Small, Tile
 from shale.contracts.envelope import Message, type_of
 from shale.contracts.facts import (
     Declared,
@@ -53,6 +55,16 @@ PACKED = (
     PackedLayer(WEIGHTS.path, "weight", _digest("weight layer"), 90_869_760, reused=True),
 )
 PART = f"{LAYERS[1].part}~1"
+TILE = Tile("model-model.layers-mlp.up_proj-000-007.safetensors", 188_743_680, _digest("header"))
+CHECKPOINT = Checkpoint(
+    path="model.safetensors.index.json",
+    shards=(File("model-00001-of-00001.safetensors", 188_743_744, 0o644, "42:1763640000000000000:1763640000000000000"),),
+    max_tiles=59,
+    max_tile_bytes=9_999_991_808,
+    index=File("model.safetensors.index.json", 22_000, 0o644, "43:1763640000000000000:1763640000000000000"),
+    tiles=(TILE,),
+)
+TILED = Layer(f"1-{_digest(TILE.path)[7:19]}", TILE.path, TILE.size, tile=TILE)
 REGISTRY = Registry(insecure=True, ca_secret_ref=SecretRef("registry-ca"))
 
 MODEL_SPEC = ModelSpec("Eyes for the support team", Display(("vision", "support"), "https://models.example/resnet.svg"))
@@ -108,9 +120,9 @@ FACTS: tuple[Message, ...] = (
     Refused(VERSION, BUILDER, "TagTaken", f"{IMAGE} names another version: choose another imageTag"),
     Wanted(VERSION, "model~model1", "model", "model1"),
     StorageReady(VERSION, URI),
-    Scanned(VERSION, "all~1", (WEIGHTS,), (SMALL,)),
+    Scanned(VERSION, "all~1", (WEIGHTS,), (SMALL,), (CHECKPOINT,)),
     ScanRefused(VERSION, "all~1", "UnsafeLink", "models/escape links to /etc/passwd, outside the model: take it out"),
-    LayersPlanned(VERSION, LAYERS, "v0.1"),
+    LayersPlanned(VERSION, (LAYERS[0], TILED, LAYERS[1]), "v0.1"),
     LayerPacked(VERSION, PART, PACKED[1]),
     LayerRefused(VERSION, PART, "SourceChanged", f"{WEIGHTS.path} changed while it was read: make a new version"),
     LayerLost(VERSION, PART, PACKED[1].digest),
@@ -128,17 +140,20 @@ FACTS: tuple[Message, ...] = (
     ),
 )
 JOBS: tuple[Message, ...] = (
-    ScanArtifact(VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude),
+    ScanArtifact(
+        VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude, "tensors", 60, 10_000_000_000
+    ),
     PackLayer(
         about=VERSION,
-        part=PART,
+        part=f"{TILED.part}~1",
         uri=URI,
         repo=REPO,
-        layer=LAYERS[1],
+        layer=TILED,
         include=VERSION_SPEC.include,
         exclude=VERSION_SPEC.exclude,
         push_secret="registry-push",  # noqa: S106 (the name of a Secret)
         registry=REGISTRY,
+        checkpoints=(msgspec.structs.replace(CHECKPOINT, tiles=()),),
     ),
 )
 

@@ -10,6 +10,7 @@ import msgspec
 from shale.contracts.openset import words
 
 Role = Annotated[str, words("small", "weight")]
+Layout = Annotated[str, words("files", "tensors")]
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):
@@ -30,7 +31,8 @@ class Small(msgspec.Struct, frozen=True, rename="camel"):
     """A run of everything else in path order: small files, directories, links; at most 1 GiB of bytes.
 
     `first` and `last` are the run's paths, both included. `digest` is the sha256 over its sorted (path, size, mode,
-    link), which the worker that packs the run checks again (packing.md).
+    link), which the worker that packs the run checks again (packing.md). Where checkpoints are cut into tiles, it holds
+    their original headers and both indexes, and `digest` is over those files' own digests too.
     """
 
     first: str
@@ -40,8 +42,36 @@ class Small(msgspec.Struct, frozen=True, rename="camel"):
     digest: str
 
 
+class Tile(msgspec.Struct, frozen=True, rename="camel"):
+    """A safetensors file that is made anew of tensors of a checkpoint, for a layer of its own.
+
+    `path` is relative to the model's root, `size` the whole file's in bytes, `digest` that of its header alone: whoever
+    reads the checkpoint's headers again must come to the same.
+    """
+
+    path: str
+    size: int
+    digest: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Safetensors files that belong together, cut into tiles (layout `tensors`): no tensor is named in a message."""
+
+    path: str
+    """Where its index lies, or will."""
+    shards: tuple[File, ...]
+    """The files that it is read from, of any size; the image holds none of them."""
+    max_tiles: int
+    max_tile_bytes: int
+    """With these two and the headers of the shards, anybody cuts the same tiles."""
+    index: File | None = None
+    """The index as it was listed, if there is one."""
+    tiles: tuple[Tile, ...] = ()
+    """By path; left out of jobs, each of which says of one layer what it must become."""
+
+
 class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One layer as planned: either weight files or one small run.
+    """One layer as planned: either weight files, or one small run, or one tile.
 
     `part` names it on the bus (`<index>-<first 12 hex of sha256(name)>`, without the try), `name` is for people (a
     path, or `small`), `size` is the sum of its contents in bytes, without the tar's framing.
@@ -54,6 +84,7 @@ class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     small: Small | None = None
     root: bool = False
     """True for the first layer: it alone holds the directory `models/` itself and the link `kubedl-model`."""
+    tile: Tile | None = None
 
 
 class PackedLayer(msgspec.Struct, frozen=True, rename="camel"):

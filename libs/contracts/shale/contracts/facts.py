@@ -10,7 +10,7 @@ from typing import Annotated, Generic, TypeVar, get_args
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.artifact import Checkpoint, File, Layer, PackedLayer, Small
 from shale.contracts.openset import words
 from shale.contracts.resources import Spec, Status
 
@@ -86,12 +86,16 @@ class StorageReady(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Scanned(msgspec.Struct, frozen=True, rename="camel"):
-    """What lies at the source: large files one by one, everything else in runs."""
+    """What lies at the source: large files one by one, everything else in runs.
+
+    With layout `tensors`, what becomes tiles is told by its checkpoints, and by neither of the other two.
+    """
 
     about: About
     part: str
     files: tuple[File, ...]
     small: tuple[Small, ...]
+    checkpoints: tuple[Checkpoint, ...] = ()
 
 
 class ScanRefused(msgspec.Struct, frozen=True, rename="camel"):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from shale.contracts.about import About
-from shale.contracts.artifact import Layer
+from shale.contracts.artifact import Checkpoint, Layer, Layout
 from shale.contracts.facts import LayerPacked, LayerRefused, Scanned, ScanRefused
 from shale.contracts.resources import Registry
 
@@ -13,7 +13,8 @@ from shale.contracts.resources import Registry
 class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
     """List what lies at `uri`; ends in `Scanned` or `ScanRefused`.
 
-    `include` and `exclude` are globs, comma-separated.
+    `include` and `exclude` are globs, comma-separated. With layout `tensors` its checkpoints are cut into tiles that
+    fit a registry, which takes images of `max_layers` layers of `max_layer_bytes` each.
     """
 
     about: About
@@ -21,6 +22,9 @@ class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
     uri: str
     include: str = ""
     exclude: str = ""
+    layout: Layout = "files"
+    max_layers: int = 0
+    max_layer_bytes: int = 0
 
 
 class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +42,8 @@ class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
     exclude: str = ""
     push_secret: str = ""
     registry: Registry = Registry()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """Of a tile the one that it is cut from, of a small run all of the model: without their tiles."""
 
 
 Job = ScanArtifact | PackLayer

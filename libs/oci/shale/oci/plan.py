@@ -1,11 +1,11 @@
-"""Which files become which layers: layout `files` of packing.md. The same files give the same plan, on any host."""
+"""Which files become which layers (packing.md, layouts). The same files give the same plan, on any host."""
 
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from shale.contracts.artifact import File, Layer, Small
+from shale.contracts.artifact import File, Layer, Small, Tile
 from shale.oci import digest, tarball
 from shale.oci.limits import GiB, Limits
 
@@ -23,16 +23,42 @@ class Unplannable(msgspec.Struct, frozen=True):
     message: str
 
 
-def plan_layers(files: Sequence[File], small: Sequence[Small], limits: Limits) -> tuple[Layer, ...] | Unplannable:
-    """Return the layers in their order in the image: small runs (there is always a first one), then weights by path."""
+def plan_layers(
+    files: Sequence[File], small: Sequence[Small], limits: Limits, tiles: Sequence[Tile] = ()
+) -> tuple[Layer, ...] | Unplannable:
+    """Return the layers in their order in the image: small runs, tiles, and weight files, each by path.
+
+    There is always a first run, for the image's own entries; a tile has its layer for itself.
+    """
     for file in files:
         if (held := _blob([file])) > limits.max_layer_bytes:
             return _too_large(file, held, limits)
-    first = [_small(index, run) for index, run in enumerate(small or (None,))]
+    runs = [_small(index, run) for index, run in enumerate(small or (None,))]
+    first = [*runs, *(_tile(index, tile) for index, tile in enumerate(sorted(tiles, key=_path), len(runs)))]
     groups = _groups(sorted(files, key=_path), limits.max_layers - len(first), limits)
-    if groups is None:
+    if groups is None or any(_framed(tile) > limits.max_layer_bytes for tile in tiles):
         return _too_many(files, first, limits)
     return (*first, *(_weights(index, group) for index, group in enumerate(groups, len(first))))
+
+
+def room_for_tiles(files: Sequence[File], runs: int, cut: int, limits: Limits) -> int:
+    """Return how many layers tiles may take that hold `cut` bytes: what runs leave, and weight files by their bytes.
+
+    The files get as many as they need, and no more than one each.
+    """
+    room = limits.max_layers - max(1, runs)
+    if not files:
+        return room
+    held = sum(file.size for file in files)
+    least = min(len(files), room * held // (held + cut))
+    weighed = [_weigh(file) for file in sorted(files, key=_path)]
+    fits = (count for count in range(max(1, least), room) if len(_fewest(weighed, count, limits)) <= count)
+    return room - next(fits, room)
+
+
+def entry(tile: Tile, version: str = "") -> tarball.Entry:
+    """Return a tile as the tar's entry; `version` is over all that it is read from."""
+    return tarball.Entry(tile.path, size=tile.size, version=version)
 
 
 def part(index: int, name: str) -> str:
@@ -51,6 +77,10 @@ def entries(files: Sequence[File]) -> tuple[tarball.Entry, ...]:
 def _small(index: int, run: Small | None) -> Layer:
     name = f"small-{index + 1}" if index else "small"
     return Layer(part(index, name), name, run.size if run else 0, small=run, root=index == 0)
+
+
+def _tile(index: int, tile: Tile) -> Layer:
+    return Layer(part(index, tile.path), tile.path, tile.size, tile=tile)
 
 
 def _weights(index: int, group: list[File]) -> Layer:
@@ -74,13 +104,22 @@ def _weigh(file: File) -> _Weighed:
 
 def _groups(files: list[File], room: int, limits: Limits) -> list[list[File]] | None:
     """Return the files in at most `room` groups, cut at as few zero bits as fit: at none, each is its own layer."""
-    fill = max(GROUP, sum(file.size for file in files) // max(1, room - _SPARE))
     weighed = [_weigh(file) for file in files]
+    fill, cap = _fill(weighed, room), limits.max_layer_bytes - len(tarball.END)
     for bits in range(_HASH_BITS):
-        groups = _cut(weighed, fill, limits.max_layer_bytes - len(tarball.END), bits)
+        groups = _cut(weighed, fill, cap, bits)
         if len(groups) <= room:
             return groups
     return None
+
+
+def _fewest(files: list[_Weighed], room: int, limits: Limits) -> list[list[File]]:
+    """Return the groups for this room when no name cuts them."""
+    return _cut(files, _fill(files, room), limits.max_layer_bytes - len(tarball.END), _HASH_BITS)
+
+
+def _fill(files: list[_Weighed], room: int) -> int:
+    return max(GROUP, sum(weighed.file.size for weighed in files) // max(1, room - _SPARE))
 
 
 def _cut(files: list[_Weighed], fill: int, cap: int, bits: int) -> list[list[File]]:
@@ -101,6 +140,10 @@ def _blob(files: list[File]) -> int:
     return tarball.size(entries(files))
 
 
+def _framed(tile: Tile) -> int:
+    return tarball.size([entry(tile)])
+
+
 def _too_large(file: File, held: int, limits: Limits) -> Unplannable:
     pieces = -(-held // limits.max_layer_bytes)
     return Unplannable(
@@ -113,13 +156,15 @@ def _too_large(file: File, held: int, limits: Limits) -> Unplannable:
 
 def _too_many(files: Sequence[File], first: list[Layer], limits: Limits) -> Unplannable:
     total = sum(file.size for file in files) + sum(layer.size for layer in first)
+    tiles = sum(layer.tile is not None for layer in first)
+    what = f"{len(files)} weight files" + (f", {tiles} tiles" if tiles else "")
     return Unplannable(
         "TooManyLayers",
-        f"{len(files)} weight files and {len(first)} runs of small files, {total} bytes in all, do not fit into "
+        f"{what} and {len(first) - tiles} runs of small files, {total} bytes in all, do not fit into "
         f"{limits.max_layers} layers of at most {limits.max_layer_bytes} bytes in {limits.name} ({limits.whence}): "
         "exclude what serving does not need, or split the model",
     )
 
 
-def _path(file: File) -> str:
+def _path(file: File | Tile) -> str:
     return file.path

@@ -14,10 +14,14 @@ RUN = 2**30
 
 
 def small_digest(entries: list[Entry] | tuple[Entry, ...]) -> str:
-    """Return the digest over the sorted (path, kind, size, mode, link), which is blind to what files hold."""
+    """Return the digest over the sorted (path, kind, size, mode, link), which is blind to what files hold.
+
+    Of files that are made (see `Entry.digest`) it is over what they hold too.
+    """
     hasher = Hasher()
     for entry in sorted(entries, key=_path):
-        hasher.update(msgspec.json.encode((entry.path, entry.kind, entry.size, entry.mode, entry.link)) + b"\n")
+        words = (entry.path, entry.kind, entry.size, entry.mode, entry.link)
+        hasher.update(msgspec.json.encode((*words, entry.digest) if entry.digest else words) + b"\n")
     return hasher.digest
 
 

@@ -22,7 +22,8 @@ _OCTAL_SIZE = 8**11  # eleven octal digits: sizes from 8 GiB on do not fit
 class Entry(msgspec.Struct, frozen=True):
     """One thing of a layer; `path` is relative to the model's root with `/`, `size` in bytes, `link` only of a symlink.
 
-    `version` is the source's (see `File.version`); no byte of the layer depends on it.
+    `version` is the source's (see `File.version`); no byte of the layer depends on it. `digest` is that of the bytes,
+    of a file that is made and not found.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Entry(msgspec.Struct, frozen=True):
     mode: int = 0o644
     link: str | None = None
     version: str = ""
+    digest: str = ""
 
 
 class Content(msgspec.Struct, frozen=True):

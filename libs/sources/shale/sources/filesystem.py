@@ -51,13 +51,13 @@ class FileSystem:
         except OSError as error:
             return self._unopenable(error)
 
-    def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
+    def open(self, content: Content, offset: int = 0, end: int | None = None) -> Iterator[memoryview]:
         """See `Source.open`; SourceChangedError also when the file is gone or became something else."""
         fd = self._open(content)
         try:
             self._check(content, fd)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-            yield from self._blocks(content, fd, offset)
+            yield from self._blocks(content, fd, offset, content.size if end is None else end)
             self._check(content, fd)
         finally:
             os.close(fd)
@@ -75,12 +75,12 @@ class FileSystem:
         except OSError as error:
             raise self._lost(content, error) from error
 
-    def _blocks(self, content: Content, fd: int, offset: int) -> Iterator[memoryview]:
+    def _blocks(self, content: Content, fd: int, offset: int, end: int) -> Iterator[memoryview]:
         """Read exactly what was listed, into one buffer."""
-        buffer = memoryview(bytearray(min(BLOCK, max(content.size - offset, 0))))
-        while offset < content.size:
+        buffer = memoryview(bytearray(min(BLOCK, max(end - offset, 0))))
+        while offset < end:
             try:
-                count = os.preadv(fd, [buffer[: content.size - offset]], offset)
+                count = os.preadv(fd, [buffer[: end - offset]], offset)
             except OSError as error:
                 raise self._lost(content, error) from error
             if not count:

@@ -74,6 +74,9 @@ class Source(Protocol):
         """
         ...
 
-    def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
-        """Return the bytes of a listed file from `offset` on; checked before and after against what was listed."""
+    def open(self, content: Content, offset: int = 0, end: int | None = None) -> Iterator[memoryview]:
+        """Return the bytes of a listed file from `offset` on, up to `end` and not with it, or all.
+
+        The file is checked before and after against what was listed.
+        """
         ...

@@ -38,11 +38,12 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 class Tiling(msgspec.Struct, frozen=True):
-    """A checkpoint's tiles by path, and its index anew."""
+    """A checkpoint's tiles by path, its index anew, and the room that it was given: with it, it is cut so again."""
 
     tiles: tuple[Tile, ...]
     index_path: str
     index: bytes
+    room: Room
 
 
 def plan(checkpoint: Checkpoint, headers: Mapping[str, Header], room: Room) -> Tiling | Untileable:
@@ -62,7 +63,7 @@ def plan(checkpoint: Checkpoint, headers: Mapping[str, Header], room: Room) -> T
         key=lambda tile: tile.path,
     )
     files = {tile.path.rpartition("/")[2]: tile.tensors for tile in tiles}
-    return Tiling(tuple(tiles), checkpoint.index_path, index.write(checkpoint.index, files))
+    return Tiling(tuple(tiles), checkpoint.index_path, index.write(checkpoint.index, files), room)
 
 
 def plan_all(

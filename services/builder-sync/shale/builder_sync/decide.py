@@ -27,12 +27,12 @@ def decide(job: Job, seen: Seen) -> Decision:
             return _wait(seen, stall)
         case _, Refusal(reason, message):
             return Refuse(reason, f"{message}: {job.about.retry}")
-        case ScanArtifact(), Listed((), ()):
+        case ScanArtifact(), Listed((), (), ()):
             cure = "put the weights there, or make a version with other globs"
             empty = f"{job.uri} holds no files that include and exclude let through: {cure}"
             return _wait(seen, Stall("EmptySource", empty))
-        case ScanArtifact(about, part), Listed(files, small):
-            return Done((Scanned(about, part, files, small),))
+        case ScanArtifact(about, part), Listed(files, small, checkpoints):
+            return Done((Scanned(about, part, files, small, checkpoints),))
         case PackLayer(about, part), PackedLayer() as layer:
             return Done((LayerPacked(about, part, layer),))
         case _:

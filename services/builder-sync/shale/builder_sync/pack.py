@@ -3,21 +3,27 @@
 Nothing here waits for an event loop, and nothing is written to a disk that is not the registry's own.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 
 import msgspec
 
+from shale.builder_sync.arranging import cut_up
+from shale.builder_sync.contents import Contents, contents
+from shale.builder_sync.cutting import Cutter
+from shale.builder_sync.headers import UncuttableError
 from shale.builder_sync.places import Keeper
+from shale.builder_sync.recipe import blocks
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
-from shale.oci import plan, small, tarball
+from shale.oci import tarball
 from shale.oci.digest import Block, Hasher
+from shale.oci.limits import Limits
 from shale.oci.refusal import Refused
 from shale.oci.registry import Mismatch, Pushed, Registry, Upload
-from shale.oci.tarball import Content, Entry
+from shale.oci.tarball import Content
 from shale.runtime.beat import Stopped
 from shale.sources.source import Source, SourceChangedError, UnreadableError, Unscannable, unheard
 
@@ -37,14 +43,26 @@ def _nowhere(job: PackLayer, known: Pushed) -> None:
 
 
 def scan_source(
-    source: Source, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard
+    source: Source,
+    include: str = "",
+    exclude: str = "",
+    alive: Callable[[], None] = unheard,
+    tensors: Limits | None = None,
 ) -> Listed | Stall:
-    """List the source; what `alive` raises stops it."""
-    match source.scan(include, exclude, alive):
-        case Unscannable(reason, message):
-            return Stall(reason, message)
-        case scan:
-            return _fitting(Listed(scan.files, scan.small()), source.uri)
+    """List the source; what `alive` raises stops it. With `tensors`, its checkpoints are cut for such a registry."""
+    scan = source.scan(include, exclude, alive)
+    if isinstance(scan, Unscannable):
+        return Stall(scan.reason, scan.message)
+    if tensors is None:
+        return _fitting(Listed(scan.files, scan.small()), source.uri)
+    try:
+        return _fitting(cut_up(source, scan, tensors, alive), source.uri)
+    except UncuttableError as error:
+        return error.stall
+    except SourceChangedError as error:
+        return Stall("SourceChanged", str(error))
+    except UnreadableError as error:
+        return Stall(error.why.reason, error.why.message)
 
 
 def _fitting(listed: Listed, uri: str) -> Listed | Stall:
@@ -55,38 +73,58 @@ def _fitting(listed: Listed, uri: str) -> Listed | Stall:
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
-def pack_layer(
-    job: PackLayer, source: Source, registry: Registry, progress: Progress, keeping: Keeping = _nowhere
+def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
+    job: PackLayer,
+    source: Source,
+    registry: Registry,
+    progress: Progress,
+    keeping: Keeping = _nowhere,
+    cutter: Cutter | None = None,
 ) -> PackedLayer | Refusal | Stall:
     """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree.
 
-    What was sent when the work is stopped, or fails for now, is kept by who `keeping` makes.
+    What was sent when the work is stopped, or fails for now, is kept by who `keeping` makes. `cutter` is kept
+    between layers, so that the headers of a checkpoint are not read for each of its tiles.
     """
-    entries = _entries(job, source, lambda: progress(0))
-    if isinstance(entries, (Refusal, Stall)):
-        return entries
+    held = contents(job, source, cutter or Cutter(), lambda: progress(0))
+    if isinstance(held, (Refusal, Stall)):
+        return held
     try:
-        return _pack(job, _Reading(source, entries, job.layer.root), registry, progress, keeping)
+        return _pack(job, Reading(source, held, job.layer.root), registry, progress, keeping)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
         return Stall(error.why.reason, error.why.message)
 
 
-class _Reading(msgspec.Struct, frozen=True):
-    """What is read, as often as it is read."""
+class Reading(msgspec.Struct, frozen=True):
+    """The layer's tar: read from any byte on, as often as it is asked for."""
 
     source: Source
-    entries: tuple[Entry, ...]
+    held: Contents
     root: bool
 
-    def blocks(self) -> Generator[Block]:
-        """Return the layer's tar from its first byte on."""
-        for piece in tarball.frame(self.entries, root=self.root):
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return tarball.size(self.held.entries, root=self.root)
+
+    def blocks(self, offset: int = 0) -> Generator[Block]:
+        """Return the bytes from `offset` on. Raises SourceChangedError, UnreadableError, Transient."""
+        at = 0
+        for piece in tarball.frame(self.held.entries, root=self.root):
+            size = piece.size if isinstance(piece, Content) else len(piece)
+            skip, at = max(offset - at, 0), at + size
+            if skip >= size:
+                continue
             if isinstance(piece, Content):
-                yield from self.source.open(piece)
+                yield from self._open(piece, skip)
             else:
-                yield piece
+                yield memoryview(piece)[skip:]
+
+    def _open(self, content: Content, offset: int) -> Iterator[Block]:
+        recipe = self.held.recipes.get(content.path)
+        return self.source.open(content, offset) if recipe is None else blocks(self.source, recipe, offset)
 
     def pour(self, into: Callable[[Block], None], progress: Progress) -> None:
         """Hand over block by block; whatever is raised, the source's file is closed."""
@@ -99,7 +137,7 @@ class _Reading(msgspec.Struct, frozen=True):
 
 
 def _pack(
-    job: PackLayer, reading: _Reading, registry: Registry, progress: Progress, keeping: Keeping
+    job: PackLayer, reading: Reading, registry: Registry, progress: Progress, keeping: Keeping
 ) -> PackedLayer | Refusal:
     hasher, size = Hasher(), job.layer.size
     reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
@@ -123,7 +161,7 @@ class _Receiver(msgspec.Struct, frozen=True):
     repo: str
     keeper: Keeper | None
 
-    def send(self, reading: _Reading, known: Pushed, progress: Progress) -> Pushed | Mismatch:
+    def send(self, reading: Reading, known: Pushed, progress: Progress) -> Pushed | Mismatch:
         """Send what is read, from where another worker left it if one did."""
         with self._begun(known) as upload:
             try:
@@ -162,23 +200,7 @@ class _Receiver(msgspec.Struct, frozen=True):
             self.keeper.forget()
 
 
-def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple[Entry, ...] | Refusal | Stall:
-    """Return what the layer holds; a small run is listed again and must be the one that was planned."""
-    run = job.layer.small
-    if run is None:
-        return plan.entries(job.layer.files)
-    match source.scan(job.include, job.exclude, alive):
-        case Unscannable(reason, message):
-            return Stall(reason, message)
-        case scan:
-            entries = small.within(scan.entries, run)
-    if small.small_digest(entries) != run.digest:
-        what = f"what lies from {run.first!r} to {run.last!r} in {job.uri}"
-        return Refusal("SourceChanged", f"{what} is not what was listed: try again when nobody writes there")
-    return entries
-
-
 def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
-    role = "weight" if layer.files else "small"
-    count = len(layer.files) or (layer.small.count if layer.small else 0)
+    role = "weight" if layer.files or layer.tile else "small"
+    count = len(layer.files) or (layer.small.count if layer.small else int(layer.tile is not None))
     return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused, count)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shale.contracts.artifact import File, Small
+from shale.contracts.artifact import Checkpoint, File, Small
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -25,7 +25,8 @@ class Stall(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """What a scan found: large files one by one, everything else in runs."""
+    """What a scan found: large files one by one, everything else in runs; and what was cut into tiles."""
 
     files: tuple[File, ...]
     small: tuple[Small, ...]
+    checkpoints: tuple[Checkpoint, ...] = ()

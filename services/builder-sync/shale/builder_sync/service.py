@@ -8,6 +8,7 @@ import asyncio
 import msgspec
 
 from shale.builder_sync.card import CARD
+from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.decide import Seen, decide
 from shale.builder_sync.pack import Keeping, pack_layer, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
@@ -16,6 +17,7 @@ from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import Released
 from shale.contracts.jobs import JOBS, Job, PackLayer, ScanArtifact
+from shale.oci.limits import Limits
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import Pushed
 from shale.registries.target import Opener, Target
@@ -41,6 +43,7 @@ class BuilderSync:
     ) -> None:
         """With a bucket for `places`, uploads are taken up where another worker left them."""
         self.roots, self.registries, self.readers, self.places = roots, registries, readers, places
+        self._cutter = Cutter()
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return that nothing came of the job yet: had something, the loop would not have asked."""
@@ -70,7 +73,7 @@ class BuilderSync:
             case Unscannable(reason, message), _:
                 return Stall(reason, message)
             case _, ScanArtifact():
-                return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
+                return scan_source(source, job.include, job.exclude, lambda: beat.moved(0), limits(job))
             case _, PackLayer():
                 return self._pack(job, source, beat, keeping)
 
@@ -82,7 +85,7 @@ class BuilderSync:
                 case NoAccess() as why:
                     return _kept_out(why)
                 case registry:
-                    return pack_layer(job, source, registry, beat.moved, keeping)
+                    return pack_layer(job, source, registry, beat.moved, keeping, self._cutter)
         except Refused as refused:
             return _kept_out(refused.why)
 
@@ -90,6 +93,13 @@ class BuilderSync:
         """Hold nothing: an upload that was stopped took itself back, or is purged by its registry."""
         del told
         return Released(about.whole(), self.card.name)
+
+
+def limits(job: ScanArtifact) -> Limits | None:
+    """Return what the registry takes that tiles are cut for; None when none are wanted."""
+    if job.layout != "tensors":
+        return None
+    return Limits("the registry", job.max_layer_bytes, job.max_layers)
 
 
 def _kept_out(why: NoAccess) -> Stall:

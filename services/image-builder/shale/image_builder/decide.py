@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shale.contracts.artifact import Layer
+from shale.contracts.artifact import Checkpoint, Layer, PackedLayer
 from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
 from shale.contracts.jobs import PackLayer, ScanArtifact
 from shale.contracts.resources import Registry
@@ -25,6 +25,7 @@ from shale.runtime.service import Trigger
 WINDOW = 8
 """Parts of one object that are asked at a time, largest first: a 1 TB model starves nobody (events.md)."""
 MAX_TRIES = 3
+LAYOUTS = ("files", "tensors")
 A_DAY = 86_400.0
 MAX_PLANNED = 880 * 1024
 """Bytes of a plan, of the 900 KiB that a message may have with its envelope."""
@@ -48,10 +49,9 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         return Refuse(seen.known.reason, seen.known.message)
     if seen.known is not None:
         return Done((seen.known,))
-    if (layout := seen.spec.layout) != "files":
-        return Refuse(
-            "LayoutNotSupported", f"layout: {layout} is not packed by this release; make a version with layout: files"
-        )
+    if (layout := seen.spec.layout) not in LAYOUTS:
+        cure = f"make a version with layout: {' or '.join(LAYOUTS)}"
+        return Refuse("LayoutNotSupported", f"layout: {layout} is not packed by this release; {cure}")
     if not seen.wanted:
         name = seen.spec.model_name
         return Do(Say((Wanted(about=seen.about, part=f"model~{name}", kind="model", name=name),)))
@@ -70,7 +70,7 @@ def _prepare(seen: Seen) -> Decision:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
         return _taken(seen, seen.tag)
-    scan = ScanArtifact(seen.about, "all~1", seen.storage.uri, seen.spec.include, seen.spec.exclude)
+    scan = _scan(seen, seen.storage.uri)
     if scan.part in seen.asked and seen.scan is None:
         return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
     if seen.reached is None and seen.scan is None:
@@ -80,11 +80,23 @@ def _prepare(seen: Seen) -> Decision:
         return Do(ClaimTag(tags))
     if seen.scan is None:
         return Do(Ask((scan,)))
-    plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.host))
+    tiles = [tile for checkpoint in seen.scan.checkpoints for tile in checkpoint.tiles]
+    plan = plan_layers(seen.scan.files, seen.scan.small, limits_of(seen.host), tiles)
     if isinstance(plan, Unplannable):
         return Refuse(plan.reason, f"{plan.message}; then {seen.about.retry}")
     tag = seen.tag.tag if isinstance(seen.tag, Claimed) else tags[0]
     return _planned(seen, LayersPlanned(about=seen.about, layers=plan, tag=tag))
+
+
+def _scan(seen: Seen, uri: str) -> ScanArtifact:
+    """Ask for the listing; who lists cuts checkpoints into tiles, for what the registry takes."""
+    scan = ScanArtifact(seen.about, "all~1", uri, seen.spec.include, seen.spec.exclude)
+    if seen.spec.layout == "files":
+        return scan
+    limits = limits_of(seen.host)
+    return msgspec.structs.replace(
+        scan, layout=seen.spec.layout, max_layers=limits.max_layers, max_layer_bytes=limits.max_layer_bytes
+    )
 
 
 def _planned(seen: Seen, plan: LayersPlanned) -> Decision:
@@ -102,8 +114,9 @@ def _join(seen: Seen, plan: LayersPlanned) -> Decision:
         return _taken(seen, seen.tag)
     if seen.spec.dry_run:
         return Done()
-    if seen.missing:
-        return Do(Say(tuple(_lost(seen, plan, part) for part in seen.missing)))
+    short = tuple(layer.part for layer in plan.layers if _is_short(layer, seen.packed.get(layer.part)))
+    if missing := seen.missing or short:
+        return Do(Say(tuple(_lost(seen, plan, part) for part in missing)))
     absent = [layer for layer in plan.layers if layer.part not in seen.packed]
     given_up = [layer for layer in absent if seen.lost.get(layer.part, 0) >= MAX_TRIES]
     if given_up:
@@ -133,7 +146,21 @@ def _pack(seen: Seen, layer: Layer) -> PackLayer:
         exclude=spec.exclude,
         push_secret=spec.push_secret_ref.name if spec.push_secret_ref else "",
         registry=spec.registry or Registry(),
+        checkpoints=_checkpoints(seen, layer),
     )
+
+
+def _checkpoints(seen: Seen, layer: Layer) -> tuple[Checkpoint, ...]:
+    """Return what a layer is cut from: a tile from one checkpoint; a small run holds something of all of them."""
+    told = seen.scan.checkpoints if seen.scan and not layer.files else ()
+    return tuple(
+        msgspec.structs.replace(one, tiles=()) for one in told if layer.tile is None or layer.tile in one.tiles
+    )
+
+
+def _is_short(layer: Layer, packed: PackedLayer | None) -> bool:
+    """Whether a tile is not in its layer: a worker of a former release knows no tiles, and packs nothing."""
+    return layer.tile is not None and packed is not None and packed.size < layer.size
 
 
 def _lost(seen: Seen, plan: LayersPlanned, part: str) -> LayerLost:

@@ -153,24 +153,26 @@ class Handler(BaseHTTPRequestHandler):
         if meant is None:
             return self._trouble(HTTPStatus.PRECONDITION_REQUIRED, "say by If-Match which version you were told of")
         size, version = meant
-        start = _start(self.headers.get("Range"), size)
-        if start is None:
-            return self._trouble(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"give Range as bytes=<0 to {size}>-")
+        span = wire.unspan(self.headers.get("Range"), size)
+        if span is None:
+            why = f"give Range as bytes=<0 to {size}>- or bytes=<first>-<last>"
+            return self._trouble(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, why)
         content = Content(path, size, version)
-        return self._send(source.open(content, start), content, start)
+        return self._send(source.open(content, *span), content, *span)
 
-    def _send(self, blocks: Iterator[memoryview], content: Content, start: int) -> None:
+    def _send(self, blocks: Iterator[memoryview], content: Content, start: int, end: int) -> None:
         """Check, and read the first block, before anything is promised; later trouble cuts the answer short."""
         first = next(blocks, None)
-        if first is not None and len(first) == content.size - start:
+        if first is not None and len(first) == end - start:
             next(blocks, None)  # a file of one block is checked afterwards too before any of it goes out
         if first is None:
             return self._say(HTTPStatus.OK, b"")  # nothing but the check was asked for
-        self.send_response(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK)
-        self.send_header("Content-Length", str(content.size - start))
+        whole = end - start == content.size
+        self.send_response(HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT)
+        self.send_header("Content-Length", str(end - start))
         self.send_header("ETag", wire.tag(content.size, content.version))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{content.size - 1}/{content.size}")
+        if not whole:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{content.size}")
         self.end_headers()
         try:
             self.wfile.write(first)
@@ -200,11 +202,3 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def _start(asked: str | None, size: int) -> int | None:
-    """Return where a file is to be read from; None when that is nothing that we serve."""
-    if asked is None:
-        return 0
-    first = asked.removeprefix("bytes=").removesuffix("-")
-    return int(first) if first.isdecimal() and f"bytes={first}-" == asked and int(first) <= size else None

@@ -53,23 +53,22 @@ class Reader:
         answer = self._asked(path, most=wire.MAX_LISTING, alive=alive)
         return answer if isinstance(answer, Unscannable) else parsed(self.uri, answer)
 
-    def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
+    def open(self, content: Content, offset: int = 0, end: int | None = None) -> Iterator[memoryview]:
         """See `Source.open`; what broke off goes on where it was as long as it gets anywhere."""
         path = f"/files/{quote(content.path)}"
         known = {"If-Match": wire.tag(content.size, content.version)}
-        buffer = memoryview(bytearray(min(BLOCK, max(content.size - offset, 0))))
-        whole, end = content.size - offset <= BLOCK, content.size
+        end = content.size if end is None else end
+        buffer = memoryview(bytearray(min(BLOCK, max(end - offset, 0))))
+        whole = end - offset <= BLOCK
         while offset < end:
             came = offset
-            for count in self._blocks(
-                path, known | ({"Range": f"bytes={offset}-"} if offset else {}), buffer, offset, end
-            ):
+            for count in self._blocks(path, known | wire.span(offset, end, content.size), buffer, offset, end):
                 offset += count
                 yield buffer[:count]
             if offset == came:
                 raise Transient(f"{content.path!r} in {self.uri} broke off at {offset} of {end} bytes")
         if not whole or not content.size:  # what is one block was checked after it was read, and before it was sent
-            checked = self._asked(path, known | {"Range": f"bytes={end}-"})
+            checked = self._asked(path, known | {"Range": f"bytes={content.size}-"})
             if isinstance(checked, Unscannable):
                 raise UnreadableError(checked)
 

@@ -90,3 +90,22 @@ def untag(text: str) -> tuple[int, str] | None:
     """Return size and version of an entity tag; None when it is none of ours."""
     found = re.fullmatch(r'"([0-9]{1,18}):([0-9:]*)"', text)
     return (int(found[1]), found[2]) if found else None
+
+
+def span(start: int, end: int, size: int) -> dict[str, str]:
+    """Return the header that asks for the bytes of a file from `start` on, up to `end` and not with it."""
+    if end < size:
+        return {"Range": f"bytes={start}-{end - 1}"}
+    return {"Range": f"bytes={start}-"} if start else {}
+
+
+def unspan(text: str | None, size: int) -> tuple[int, int] | None:
+    """Return from where and up to where, not with it; None when it is nothing that a reader serves."""
+    if text is None:
+        return 0, size
+    found = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{1,18})?", text)
+    if found is None:
+        return None
+    start, end = int(found[1]), int(found[2]) + 1 if found[2] else size
+    served = start <= size if found[2] is None else start < end <= size
+    return (start, end) if served else None
