@@ -58,7 +58,9 @@ PART = f"{LAYERS[1].part}~1"
 TILE = Tile("model-model.layers-mlp.up_proj-000-007.safetensors", 188_743_680, _digest("header"))
 CHECKPOINT = Checkpoint(
     path="model.safetensors.index.json",
-    shards=(File("model-00001-of-00001.safetensors", 188_743_744, 0o644, "42:1763640000000000000:1763640000000000000"),),
+    shards=(
+        File("model-00001-of-00001.safetensors", 188_743_744, 0o644, "42:1763640000000000000:1763640000000000000"),
+    ),
     max_tiles=59,
     max_tile_bytes=9_999_991_808,
     index=File("model.safetensors.index.json", 22_000, 0o644, "43:1763640000000000000:1763640000000000000"),
@@ -140,9 +142,7 @@ FACTS: tuple[Message, ...] = (
     ),
 )
 JOBS: tuple[Message, ...] = (
-    ScanArtifact(
-        VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude, "tensors", 60, 10_000_000_000
-    ),
+    ScanArtifact(VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude, "tensors", 60, 10_000_000_000),
     PackLayer(
         about=VERSION,
         part=f"{TILED.part}~1",

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from shale.contracts.artifact import File, Layer, Small, Tile
+from shale.contracts.artifact import Checkpoint, File, Layer, Small, Tile
 from shale.oci import digest, tarball
 from shale.oci.limits import GiB, Limits
 
@@ -54,6 +54,15 @@ def room_for_tiles(files: Sequence[File], runs: int, cut: int, limits: Limits) -
     weighed = [_weigh(file) for file in sorted(files, key=_path)]
     fits = (count for count in range(max(1, least), room) if len(_fewest(weighed, count, limits)) <= count)
     return room - next(fits, room)
+
+
+def cut_from(layer: Layer, checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """Return what the job of a layer says of the checkpoints: a tile is of one, a small run has something of all."""
+    return tuple(
+        msgspec.structs.replace(one, tiles=())
+        for one in checkpoints
+        if not layer.files and (layer.tile is None or layer.tile in one.tiles)
+    )
 
 
 def entry(tile: Tile, version: str = "") -> tarball.Entry:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shale.contracts.artifact import Checkpoint, Layer, PackedLayer
+from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
 from shale.contracts.jobs import PackLayer, ScanArtifact
 from shale.contracts.resources import Registry
@@ -17,7 +17,7 @@ from shale.image_builder.seen import (
     candidates,
 )
 from shale.oci.limits import limits_of
-from shale.oci.plan import Unplannable, plan_layers
+from shale.oci.plan import Unplannable, cut_from, plan_layers
 from shale.oci.refusal import NoAccess
 from shale.runtime.decision import Ask, Decision, Do, Done, DropJobs, Hold, Refuse, Say, Wait
 from shale.runtime.service import Trigger
@@ -146,15 +146,7 @@ def _pack(seen: Seen, layer: Layer) -> PackLayer:
         exclude=spec.exclude,
         push_secret=spec.push_secret_ref.name if spec.push_secret_ref else "",
         registry=spec.registry or Registry(),
-        checkpoints=_checkpoints(seen, layer),
-    )
-
-
-def _checkpoints(seen: Seen, layer: Layer) -> tuple[Checkpoint, ...]:
-    """Return what a layer is cut from: a tile from one checkpoint; a small run holds something of all of them."""
-    told = seen.scan.checkpoints if seen.scan and not layer.files else ()
-    return tuple(
-        msgspec.structs.replace(one, tiles=()) for one in told if layer.tile is None or layer.tile in one.tiles
+        checkpoints=cut_from(layer, seen.scan.checkpoints if seen.scan else ()),
     )
 
 
