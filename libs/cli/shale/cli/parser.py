@@ -43,7 +43,7 @@ def build() -> argparse.ArgumentParser:
         parents=[_common()],
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Command)
-    for add in (_here, _objects, _permissions, _watching, _images):
+    for add in (_here, _objects, _permissions, _watching, _images, _moving):
         add(commands)
     return parser
 
@@ -179,12 +179,29 @@ def _images(commands: _Commands) -> None:
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")
     _image(_command(commands, "inspect", "what an image is made of: manifests, layers, files, and who shares them"))
     login = _command(commands, "login-check", "whether pull and push would work, and as whom")
-    _image(login, "REPO, REPO:TAG or REPO@sha256:...")
+    _image(login, "IMAGE", "REPO, REPO:TAG or REPO@sha256:...")
     login.add_argument("--for", dest="wanted", choices=("pull", "push", "both"), default="both", help="default: both")
 
 
-def _image(parser: argparse.ArgumentParser, what: str = "REPO:TAG or REPO@sha256:...") -> None:
-    parser.add_argument("image", metavar="IMAGE", help=what)
+def _moving(commands: _Commands) -> None:
+    copy = _command(commands, "copy", "an image and all that belongs to it into another registry, digests unchanged")
+    copy.add_argument("source", metavar="A", help="REPO:TAG or REPO@sha256:..., read from there")
+    _image(copy, "B", "REPO:TAG, written there")
+    copy.add_argument("--from-secret", default="", metavar="NAMESPACE/NAME", help="as --secret, for A")
+    copy.add_argument("--from-insecure", action="store_true", help="as --insecure, for A")
+    _force(copy)
+
+
+def _force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="move a tag that names other content")
+
+
+def _image(parser: argparse.ArgumentParser, name: str = "IMAGE", what: str = "REPO:TAG or REPO@sha256:...") -> None:
+    parser.add_argument("image", metavar=name, help=what)
+    _reach(parser)
+
+
+def _reach(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret",
         default="",
