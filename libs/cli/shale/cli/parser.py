@@ -190,6 +190,22 @@ def _moving(commands: _Commands) -> None:
     copy.add_argument("--from-secret", default="", metavar="NAMESPACE/NAME", help="as --secret, for A")
     copy.add_argument("--from-insecure", action="store_true", help="as --insecure, for A")
     _force(copy)
+    export = _command(commands, "export", "an image and all that belongs to it as one file: an OCI layout in a tar")
+    _image(export)
+    export.add_argument("file", metavar="FILE.tar", help="new")
+    export.add_argument(
+        "--lacks",
+        default="",
+        metavar="IMAGE|FILE",
+        help="leave out what the other side has: an image in a registry, or what `shale import --list` printed there",
+    )
+    export.add_argument("--force", action="store_true", help="write over a file that is there")
+    into = _command(commands, "import", "what `shale export` made into a registry, each byte checked")
+    into.add_argument("file", metavar="FILE.tar", nargs="?", default="")
+    into.add_argument("image", metavar="IMAGE", nargs="?", default="", help="REPO:TAG")
+    into.add_argument("--list", default="", metavar="IMAGE", help="only print what an image here consists of")
+    _reach(into)
+    _force(into)
 
 
 def _force(parser: argparse.ArgumentParser) -> None:

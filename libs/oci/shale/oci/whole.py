@@ -93,7 +93,7 @@ def _take(reader: Reader, entry: Descriptor, found: dict[str, Document], depth: 
     data = reader.manifest(entry.digest)
     if data is None:
         return False
-    document = _parsed(entry.digest, data)
+    document = parsed(entry.digest, data)
     if isinstance(document, Index):
         for child in document.manifests:
             if not _take(reader, child, found, depth - 1):
@@ -102,7 +102,8 @@ def _take(reader: Reader, entry: Descriptor, found: dict[str, Document], depth: 
     return True
 
 
-def _parsed(digest: str, data: bytes) -> Manifest | Index:
+def parsed(digest: str, data: bytes) -> Manifest | Index:
+    """Read a manifest. ValueError when it is none of OCI's."""
     try:
         return manifest.parse(data)
     except msgspec.MsgspecError as error:
