@@ -25,8 +25,8 @@ MORE = [
     "describe",
     "forget",
 ]
-MOVING = ["copy", "export", "import"]
-MOVING = ["copy", "export", "import"]
+MOVING = ["copy", "export", "import", "pack"]
+MOVING = ["copy", "export", "import", "pack"]
 
 
 class Command:

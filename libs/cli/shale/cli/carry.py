@@ -24,6 +24,8 @@ from shale.runtime.beat import Beat
 How = Literal["there", "mounted", "sent"]
 Tags = tuple[tuple[str, Descriptor], ...]
 
+CURE = "give another tag, or --force to move it"
+
 
 class Body(Protocol):
     """A blob's bytes, which can be read again from any offset."""
@@ -122,12 +124,18 @@ def put(there: Place, document: Document, tag: str | None = None) -> None:
         raise Transient(f"{there.where} lost {lost} of {there.repo} while {described.digest} was put: try again")
 
 
-def heed_tags(there: Place, tags: Tags, *, force: bool) -> None:
+def heed_tags(there: Place, tags: Tags, *, force: bool, cure: str = CURE) -> None:
     """Raise CliError when one of the tags names other content than it is to, unless that is forced."""
-    for tag, named in tags:
+    for tag, named in reversed(tags):
         found = there.registry.resolve(there.repo, tag)
         if found is not None and found.digest != named.digest and not force:
-            raise taken(f"{there.repo}:{tag}", found.digest, "give another tag, or --force to move it")
+            raise taken(f"{there.repo}:{tag}", found.digest, cure)
+
+
+def all_named(there: Place, tags: Tags) -> bool:
+    """Say whether every tag names what it is to: then all that it leads to is there."""
+    found = [(there.registry.resolve(there.repo, tag), named) for tag, named in tags]
+    return all(one is not None and one.digest == named.digest for one, named in found)
 
 
 def taken(name: str, digest: str, cure: str) -> CliError:
@@ -135,9 +143,9 @@ def taken(name: str, digest: str, cure: str) -> CliError:
     return CliError(f"TagTaken: {name} names other content already ({digest}): {cure}")
 
 
-def move_tags(there: Place, image: Whole, tags: Tags, *, force: bool) -> None:
+def move_tags(there: Place, image: Whole, tags: Tags, *, force: bool, cure: str = CURE) -> None:
     """Let the tags name the image, its own last; one that does is left alone. Raises as `heed_tags` does."""
-    heed_tags(there, tags, force=force)
+    heed_tags(there, tags, force=force, cure=cure)
     documents = {one.descriptor.digest: one for one in image.documents}
     for tag, named in tags:
         found = there.registry.resolve(there.repo, tag)

@@ -184,6 +184,14 @@ def _images(commands: _Commands) -> None:
 
 
 def _moving(commands: _Commands) -> None:
+    pack = _command(commands, "pack", "a folder into a registry as the services would, without any of them")
+    pack.add_argument("directory", metavar="DIR", help="the model's folder")
+    _image(pack, "IMAGE", "REPO:TAG")
+    pack.add_argument("--layout", choices=("files", "tensors"), default="files", help="default: files")
+    pack.add_argument("--like", default="", metavar="IMAGE", help="the version before: what is as there is not sent")
+    pack.add_argument("--include", action="append", default=[], metavar="GLOBS", help="only these; repeatable")
+    pack.add_argument("--exclude", action="append", default=[], metavar="GLOBS", help="but for these; repeatable")
+    pack.add_argument("--dry-run", action="store_true", help="list and plan, send nothing")
     copy = _command(commands, "copy", "an image and all that belongs to it into another registry, digests unchanged")
     copy.add_argument("source", metavar="A", help="REPO:TAG or REPO@sha256:..., read from there")
     _image(copy, "B", "REPO:TAG, written there")
