@@ -23,8 +23,8 @@ def each(beat: Beat, work: Callable[[Item], Result], items: Iterable[Item], thre
     The first error stops the beat, which the others must heed, and is raised once they have ended; so is an interrupt.
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="shale") as pool:
-        begun = [pool.submit(work, item) for item in items]
-        try:
+        try:  # an interrupt may come before the last one is begun
+            begun = [pool.submit(work, item) for item in items]
             wait(begun, return_when=FIRST_EXCEPTION)
             _heed(begun)
             return [one.result() for one in begun]
