@@ -169,10 +169,12 @@ def test_a_blob_that_is_damaged_is_named_and_no_tag_moves(here: Here, park: Park
     [
         pytest.param("models/none:v1", "models/none:v1 is not in the registry", id="nothing is there"),
         pytest.param("models/x", "names no image", id="no tag"),
+        pytest.param(f"{REPO}:v1", "give a shorter one", id="a tag that leaves no room for those beside it"),
     ],
 )
 def test_what_cannot_be_copied_is_one_line(here: Here, source: str, said: str) -> None:
-    done = here.shale("copy", source, "models/y:v1")
+    filled(Layout(here.folder / "layouts"), REPO)
+    done = here.shale("copy", source, f"models/y:{'t' * 125}")
     assert (done.returncode in {1, 2}, done.stderr.count("\n"), said in done.stderr) == (True, 1, True), done.stderr
 
 

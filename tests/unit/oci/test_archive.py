@@ -102,6 +102,7 @@ def entry(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str
 
 INDEX = entry("index.json", b'{"schemaVersion":2,"manifests":[]}')
 MANY = json.dumps({"manifests": [{"mediaType": "x", "digest": "y", "size": 1}] * 1001}).encode()
+DEEP = b'{"manifests":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 BLOB = "blobs/sha256/" + "a" * 64
 
 
@@ -122,6 +123,7 @@ BLOB = "blobs/sha256/" + "a" * 64
         pytest.param([entry("index.json", b" " * (4 * 2**20 + 1))], "no manifest is larger", id="a huge index"),
         pytest.param([entry("index.json", b"[1]")], "object", id="an index that is none"),
         pytest.param([entry("index.json", b"[" * 100_000)], "", id="an index that is deep"),
+        pytest.param([entry("index.json", DEEP)], "", id="an index with something deep in it"),
         pytest.param(
             [entry("index.json", MANY)], "more than 1000", id="an index of very many"
         ),

@@ -101,6 +101,20 @@ def test_what_is_not_there_is_named(kind: str, said: str):
         whole.gather(shelf.put(Index((lost,), 2)) if kind else lost, shelf)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(Descriptor("application/x", "../../etc/passwd", 1), id="a digest that climbs"),
+        pytest.param(Descriptor("application/x", "sha512:" + "a" * 128, 1), id="another hash"),
+        pytest.param(Descriptor("application/x", digest.of(b""), -1), id="less than nothing"),
+    ],
+)
+def test_a_blob_that_cannot_be_is_named(wrong: Descriptor):
+    shelf = Shelf()
+    with pytest.raises(ValueError, match="which cannot be"):
+        whole.gather(shelf.put(Manifest(blob("config"), (wrong,), 2)), shelf)
+
+
 def test_a_document_of_another_kind_is_named():
     shelf = Shelf()
     shelf.held[digest.of(b"{}")] = b'{"mediaType":"application/vnd.docker.distribution.manifest.v2+json"}'

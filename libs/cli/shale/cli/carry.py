@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 import msgspec
 
 from shale.cli import work
-from shale.cli.exits import CliError
+from shale.cli.exits import CliError, usage
 from shale.cli.places import Place
 from shale.cli.progress import Count
 from shale.contracts.errors import Transient
+from shale.oci import names
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Block
 from shale.oci.manifest import Document
@@ -126,6 +127,8 @@ def put(there: Place, document: Document, tag: str | None = None) -> None:
 
 def heed_tags(there: Place, tags: Tags, *, force: bool, cure: str = CURE) -> None:
     """Raise CliError when one of the tags names other content than it is to, unless that is forced."""
+    if too_long := [tag for tag, _ in tags if not names.is_tag(tag)]:
+        raise usage(f"{too_long[0]!r}, which would stand beside it, is no tag: give a shorter one")
     for tag, named in reversed(tags):
         found = there.registry.resolve(there.repo, tag)
         if found is not None and found.digest != named.digest and not force:

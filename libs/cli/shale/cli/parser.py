@@ -195,7 +195,12 @@ def _moving(commands: _Commands) -> None:
     copy = _command(commands, "copy", "an image and all that belongs to it into another registry, digests unchanged")
     copy.add_argument("source", metavar="A", help="REPO:TAG or REPO@sha256:..., read from there")
     _image(copy, "B", "REPO:TAG, written there")
-    copy.add_argument("--from-secret", default="", metavar="NAMESPACE/NAME", help="as --secret, for A")
+    copy.add_argument(
+        "--from-secret",
+        default="",
+        metavar="NAMESPACE/NAME",
+        help="as --secret, for A (default: of the same registry, the same)",
+    )
     copy.add_argument("--from-insecure", action="store_true", help="as --insecure, for A")
     _force(copy)
     export = _command(commands, "export", "an image and all that belongs to it as one file: an OCI layout in a tar")

@@ -7,11 +7,11 @@ import msgspec
 
 from shale.cli import images, registries
 from shale.cli.common import Common
-from shale.cli.exits import CliError
+from shale.cli.exits import CliError, usage
 from shale.cli.images import Reference
 from shale.cli.referrers import referrers
 from shale.cli.registries import Reach
-from shale.oci import whole
+from shale.oci import manifest, names, whole
 from shale.oci.descriptor import Descriptor
 from shale.oci.registry import Registry
 from shale.oci.whole import Whole
@@ -45,6 +45,17 @@ def opened(common: Common, repo: str, reach: Reach, beat: Beat) -> Place:
     return Place(store.registry, repo, host, store.where)
 
 
+def beside(common: Common, repo: str, place: Place, reach: Reach, beat: Beat) -> Place:
+    """Open another repository: of the same registry in the same way, of any other as `docker login` left it."""
+    host, _ = registries.host_of(common, repo, os.environ)
+    return opened(common, repo, reach if host == place.host else Reach(), beat)
+
+
+def near(one: Place, other: Place) -> bool:
+    """Say whether two repositories are one registry's."""
+    return (one.host, one.where) == (other.host, other.where)
+
+
 def check_push(place: Place) -> None:
     """Raise CliError when we may not push there, and Transient."""
     if why := place.registry.check(place.repo, push=True):
@@ -66,5 +77,7 @@ def parse_target(text: str) -> Reference:
     """Read the name of what is to be written: `REPO:TAG`. Raises CliError (usage)."""
     found = images.parse(text)
     if not found.tag or found.digest:
-        raise images.usage(f"{text!r} cannot be written: write REPO:TAG, and the digest comes of itself")
+        raise usage(f"{text!r} cannot be written: write REPO:TAG, and the digest comes of itself")
+    if too_long := [tag for tag in manifest.tags_beside(found.tag) if not names.is_tag(tag)]:
+        raise usage(f"{too_long[0]!r}, which would stand beside it, is no tag: give a shorter one")
     return found

@@ -157,5 +157,5 @@ def _tag(entry: Descriptor) -> str:
 def _in_our_words() -> Generator[None]:
     try:
         yield
-    except (tarfile.TarError, msgspec.MsgspecError, EOFError) as error:
+    except (tarfile.TarError, msgspec.MsgspecError, RecursionError, EOFError) as error:
         raise ValueError(str(error) or "it is no tar") from error

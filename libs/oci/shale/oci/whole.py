@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from shale.oci import digest as digests
 from shale.oci import manifest
 from shale.oci.descriptor import MODEL_MANIFEST, Descriptor
 from shale.oci.manifest import Document, Index, Manifest
@@ -106,12 +107,14 @@ def parsed(digest: str, data: bytes) -> Manifest | Index:
     """Read a manifest. ValueError when it is none of OCI's."""
     try:
         return manifest.parse(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"{digest} is no manifest of OCI's: {error}") from error
 
 
 def _blobs(documents: Iterable[Document]) -> tuple[Descriptor, ...]:
-    named = (blob.bare() for one in documents for blob in blobs_of(manifest.parse(one.data)))
+    named = [blob.bare() for one in documents for blob in blobs_of(manifest.parse(one.data))]
+    if wrong := [blob for blob in named if not digests.valid(blob.digest) or blob.size < 0]:
+        raise ValueError(f"it names a blob {wrong[0].digest[:80]!r} of {wrong[0].size} bytes, which cannot be")
     return tuple({blob.digest: blob for blob in named}.values())
 
 

@@ -53,7 +53,7 @@ class Away(msgspec.Struct, frozen=True):
 
     def mountable(self, there: Place) -> str:
         """See `carry.Goods`."""
-        return self.place.repo if (self.place.host, self.place.where) == (there.host, there.where) else ""
+        return self.place.repo if places.near(self.place, there) else ""
 
     def spoilt(self, blob: Descriptor, found: str) -> CliError:
         """See `carry.Goods`."""
@@ -66,8 +66,12 @@ def run(common: Common, options: Options) -> int:
     """Copy, and say what came."""
     source, target = images.parse(options.source), images.parse(options.image)
     with work.terminable() as beat:
-        here = places.opened(common, source.repo, Reach(options.from_secret, options.from_insecure), beat)
-        there = places.opened(common, target.repo, Reach(options.secret, options.insecure), beat)
+        reach, other = Reach(options.secret, options.insecure), Reach(options.from_secret, options.from_insecure)
+        there = places.opened(common, target.repo, reach, beat)
+        if other == Reach():
+            here = places.beside(common, source.repo, there, reach, beat)
+        else:
+            here = places.opened(common, source.repo, other, beat)
         image = places.look(here, source)
         if target.digest not in {"", image.top.digest}:
             raise usage(f"{source} is {image.top.digest}: it cannot become {target}; write REPO:TAG")

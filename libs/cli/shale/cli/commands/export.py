@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from shale.cli import images, lacking, places, registries, work
+from shale.cli import images, lacking, places, work
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.images import Reference
@@ -22,8 +22,6 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Hasher
 from shale.oci.whole import Whole
 from shale.runtime.beat import Beat
-
-NOBODY = Reach()
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -77,9 +75,7 @@ def _without(common: Common, lacks: str, place: Place, reach: Reach, beat: Beat)
         other = images.parse(lacks)
     except CliError as error:
         raise usage(f"--lacks {lacks}: there is no such file, and it names no image (REPO:TAG)") from error
-    host, _ = registries.host_of(common, other.repo, os.environ)
-    near = reach if host == place.host else NOBODY
-    return places.look(places.opened(common, other.repo, near, beat), other).digests()
+    return places.look(places.beside(common, other.repo, place, reach, beat), other).digests()
 
 
 def _export(image: Whole, reference: Reference, place: Place, path: Path, without: AbstractSet[str]) -> Exported:

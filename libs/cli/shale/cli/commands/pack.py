@@ -123,8 +123,8 @@ def _before(task: Task, layers: tuple[Layer, ...]) -> Before:
     if not like:
         return Before(found)
     wanted = images.parse(like)
-    other = places.opened(task.common, wanted.repo, task.options.reach, task.beat)
-    near = (other.host, other.where) == (there.host, there.where) and other.repo != there.repo
+    other = places.beside(task.common, wanted.repo, there, task.options.reach, task.beat)
+    near = places.near(other, there) and other.repo != there.repo
     return Before(_layers(other, wanted), wanted.repo if near else "")
 
 
