@@ -26,7 +26,6 @@ MORE = [
     "forget",
 ]
 MOVING = ["copy", "export", "import", "pack"]
-MOVING = ["copy", "export", "import", "pack"]
 
 
 class Command:

@@ -184,7 +184,7 @@ def _images(commands: _Commands) -> None:
 
 
 def _moving(commands: _Commands) -> None:
-    pack = _command(commands, "pack", "a folder into a registry as the services would, without any of them")
+    pack = _command(commands, "pack", "a folder into a registry, without any service")
     pack.add_argument("directory", metavar="DIR", help="the model's folder")
     _image(pack, "IMAGE", "REPO:TAG")
     pack.add_argument("--layout", choices=("files", "tensors"), default="files", help="default: files")
@@ -192,7 +192,7 @@ def _moving(commands: _Commands) -> None:
     pack.add_argument("--include", action="append", default=[], metavar="GLOBS", help="only these; repeatable")
     pack.add_argument("--exclude", action="append", default=[], metavar="GLOBS", help="but for these; repeatable")
     pack.add_argument("--dry-run", action="store_true", help="list and plan, send nothing")
-    copy = _command(commands, "copy", "an image and all that belongs to it into another registry, digests unchanged")
+    copy = _command(commands, "copy", "an image, whole, into another registry")
     copy.add_argument("source", metavar="A", help="REPO:TAG or REPO@sha256:..., read from there")
     _image(copy, "B", "REPO:TAG, written there")
     copy.add_argument(
@@ -203,7 +203,7 @@ def _moving(commands: _Commands) -> None:
     )
     copy.add_argument("--from-insecure", action="store_true", help="as --insecure, for A")
     _force(copy)
-    export = _command(commands, "export", "an image and all that belongs to it as one file: an OCI layout in a tar")
+    export = _command(commands, "export", "an image, whole, into a tar: an OCI layout")
     _image(export)
     export.add_argument("file", metavar="FILE.tar", help="new")
     export.add_argument(
@@ -213,7 +213,7 @@ def _moving(commands: _Commands) -> None:
         help="leave out what the other side has: an image in a registry, or what `shale import --list` printed there",
     )
     export.add_argument("--force", action="store_true", help="write over a file that is there")
-    into = _command(commands, "import", "what `shale export` made into a registry, each byte checked")
+    into = _command(commands, "import", "what `shale export` wrote into a registry")
     into.add_argument("file", metavar="FILE.tar", nargs="?", default="")
     into.add_argument("image", metavar="IMAGE", nargs="?", default="", help="REPO:TAG")
     into.add_argument("--list", default="", metavar="IMAGE", help="only print what an image here consists of")
