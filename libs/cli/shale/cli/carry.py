@@ -4,7 +4,6 @@ Cut off anywhere, the same is done again and goes on: what is there is not sent 
 """
 
 import time
-from collections.abc import Iterator
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,13 +11,12 @@ import msgspec
 from shale.cli import work
 from shale.cli.exits import CliError, usage
 from shale.cli.places import Place
-from shale.cli.progress import Count
+from shale.cli.progress import Count, steps
 from shale.contracts.errors import Transient
 from shale.oci import names
 from shale.oci.descriptor import Descriptor
-from shale.oci.digest import Block
 from shale.oci.manifest import Document
-from shale.oci.registry import Mismatch, Missing, Pushed
+from shale.oci.registry import Body, Mismatch, Missing, Pushed
 from shale.oci.whole import Whole
 from shale.runtime.beat import Beat
 
@@ -26,19 +24,6 @@ How = Literal["there", "mounted", "sent"]
 Tags = tuple[tuple[str, Descriptor], ...]
 
 CURE = "give another tag, or --force to move it"
-
-
-class Body(Protocol):
-    """A blob's bytes, which can be read again from any offset."""
-
-    @property
-    def size(self) -> int:
-        """Their count."""
-        ...
-
-    def blocks(self, offset: int = 0) -> Iterator[Block]:
-        """Return them; a block may be used again after the next one is asked for."""
-        ...
 
 
 class Goods(Protocol):
@@ -108,12 +93,9 @@ class Carrier(msgspec.Struct, frozen=True):
 
 
 def send(there: Place, body: Body, blob: Descriptor, moved: Count) -> Pushed | Mismatch:
-    """Send one blob whose digest and size are known; `moved` is told of each block, and stops it by raising."""
+    """Send one blob whose digest and size are known; `moved` is told how many more bytes are done, and may raise."""
     with there.registry.upload(there.repo, Pushed(blob.digest, blob.size)) as upload:
-        for block in body.blocks():
-            upload.write(block)
-            moved(len(block))
-        return upload.commit(blob.digest)
+        return upload.send(body, blob.digest, steps(moved))
 
 
 def put(there: Place, document: Document, tag: str | None = None) -> None:

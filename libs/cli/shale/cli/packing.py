@@ -1,31 +1,26 @@
 """A folder's layers into a repository, by the code of the services, in a few threads of this process."""
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
 from typing import Literal
 
 import msgspec
 
-from shale.builder_sync.pack import pack_layer
+from shale.builder_sync.pack import hashes_first, pack_layer
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.cli import work
 from shale.cli.exits import CliError, usage
 from shale.cli.journal import Journal
 from shale.cli.places import Place
-from shale.cli.progress import Count
+from shale.cli.progress import Count, steps
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, tarball
-from shale.oci.digest import Block
 from shale.oci.limits import Limits
 from shale.oci.manifest import title
 from shale.oci.plan import Unplannable
-from shale.oci.registry import Mismatch, Registry
-from shale.oci.tarball import Content, Entry
 from shale.runtime.beat import Beat
-from shale.sources.source import Source, SourceChangedError, UnreadableError
+from shale.sources.source import Source
 
 How = Literal["new", "reused", "mounted"]
 Key = tuple[str, int]
@@ -115,61 +110,14 @@ class Packer(msgspec.Struct, frozen=True):
 
     def _done(self, job: PackLayer) -> PackedLayer:
         """Hash first what is likely to be there, and small layers, which cost nothing; stream the rest."""
-        layer, moved = job.layer, self._moved()
-        first = not layer.files or self.before.find(layer) or self.journal.knows(layer)
-        work_of = pack_layer if first else stream_layer
-        match work_of(job, self.source, self.there.registry, moved):
+        layer = job.layer
+        first = hashes_first(layer) or bool(self.before.find(layer)) or self.journal.knows(layer)
+        match pack_layer(job, self.source, self.there.registry, steps(self._moved), hash_first=first):
             case PackedLayer() as packed:
                 return packed
             case Refusal(reason, message) | Stall(reason, message):
                 raise CliError(f"{reason}: {message}")
 
-    def _moved(self) -> Callable[[int], None]:
-        """Return what is told how many bytes of one layer are done, and tells how many more that are."""
-        told = 0
-
-        def moved(done: int) -> None:
-            nonlocal told
-            self.beat.heed()
-            self.count(max(done - told, 0))
-            told = max(done, told)
-
-        return moved
-
-
-class Framed(msgspec.Struct, frozen=True):
-    """The tar of weight files."""
-
-    source: Source
-    entries: tuple[Entry, ...]
-    root: bool
-
-    def blocks(self) -> Generator[Block]:
-        """Yield it from its first byte on."""
-        for piece in tarball.frame(self.entries, root=self.root):
-            if isinstance(piece, Content):
-                yield from self.source.open(piece)
-            else:
-                yield piece
-
-
-def stream_layer(
-    job: PackLayer, source: Source, registry: Registry, progress: Callable[[int], None]
-) -> PackedLayer | Refusal | Stall:
-    """Hash weight files while they are sent: read once, for who has no reason to think that they are there."""
-    layer, done = job.layer, 0
-    framed = Framed(source, plan.entries(layer.files), layer.root)
-    try:
-        with registry.upload(job.repo) as upload, closing(framed.blocks()) as blocks:
-            for block in blocks:
-                upload.write(block)
-                done += len(block)
-                progress(min(done, layer.size))
-            pushed = upload.commit()
-    except SourceChangedError as error:
-        return Refusal("SourceChanged", str(error))
-    except UnreadableError as error:
-        return Stall(error.why.reason, error.why.message)
-    if isinstance(pushed, Mismatch):
-        raise TypeError(pushed)  # none is, where nothing is expected
-    return PackedLayer(layer.name, "weight", pushed.digest, pushed.size, reused=False, count=len(layer.files))
+    def _moved(self, more: int) -> None:
+        self.beat.heed()
+        self.count(more)
