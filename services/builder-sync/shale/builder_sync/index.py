@@ -62,7 +62,7 @@ class Index:
     async def ask(self, job: PackLayer, host: str, known: Known) -> Known:
         """Return `known`, which says how the layer's bytes are named, with all that is told of them."""
         async with self._patiently("nothing is known"):
-            blob = await self._read(self._layer(known), Blob)
+            blob = await self._read(self.layer(known), Blob)
             busy = await self._read(self.flight(host, known), Busy)
             packed = await self._read(self._candidate(job), Packed)
             return msgspec.structs.replace(
@@ -88,9 +88,9 @@ class Index:
                     "a known layer is another: its entry is dropped",
                     extra={"layer": job.layer.name, "uri": job.uri, "known": known.blob.digest, "found": blob.digest},
                 )
-                await self._drop(self._layer(known))
+                await self._drop(self.layer(known))
             elif known.name and known.settled:
-                await self._write(self._layer(known), Blob, lambda _: blob)
+                await self._write(self.layer(known), Blob, lambda _: blob)
             await self._write(self._candidate(job), Packed, lambda _: Packed(blob.digest))
         await self.lies(job, host, blob.digest)
 
@@ -108,7 +108,8 @@ class Index:
         """Return the key of who packs these bytes for that registry; empty where nothing names them."""
         return self.seal.name(FLIGHT, host, known.name) if known.name else ""
 
-    def _layer(self, known: Known) -> str:
+    def layer(self, known: Known) -> str:
+        """Return the key of a layer; empty where nothing names its bytes."""
         return self.seal.name(LAYER, known.name) if known.name else ""
 
     def _candidate(self, job: PackLayer) -> str:
