@@ -75,7 +75,8 @@ async def test_the_places_of_a_blob_are_few_and_the_last_ones(index):
     repos = [f"{HOST}/{number}" for number in range(MOST_PLACES + 2)]
     for repo in (*repos, repos[-1]):
         await index.lies(msgspec.structs.replace(JOB, repo=repo), HOST, BLOB.digest)
-    assert await index.elsewhere(JOB, HOST, BLOB.digest) == tuple(reversed(repos[2:]))
+    await index.learn(msgspec.structs.replace(JOB, repo=repos[-1]), HOST, NAMED, BLOB)
+    assert (await index.ask(JOB, HOST, NAMED)).places == tuple(reversed(repos[2:]))
 
 
 @pytest.mark.parametrize("key", [b"o" * 32, KEY], ids=["another pool's", "the same key for another name"])
@@ -86,9 +87,9 @@ async def test_what_was_planted_is_as_if_it_was_not_there_and_is_written_over(bu
         entry = await bucket.get(name)
         await bucket.update(name, planter.seal.closed("layer.other", OTHER), entry.revision)
     assert await index.ask(JOB, HOST, NAMED) == NAMED
-    assert await index.elsewhere(RIVAL, HOST, BLOB.digest) == ()
     await index.learn(JOB, HOST, NAMED, BLOB)
-    assert (await index.ask(RIVAL, HOST, NAMED)).blob == BLOB
+    known = await index.ask(RIVAL, HOST, NAMED)
+    assert (known.blob, known.places) == (BLOB, (JOB.repo,))
 
 
 async def test_the_keys_tell_no_path_and_no_name(bucket, index):
@@ -135,7 +136,6 @@ async def test_whatever_is_wrong_with_the_bucket_nothing_is_known_and_nothing_fa
     index = Index(make(), KEY, patience=0.05)
     await index.learn(JOB, HOST, NAMED, BLOB)
     assert await index.ask(JOB, HOST, NAMED) == NAMED
-    assert await index.elsewhere(JOB, HOST, BLOB.digest) == ()
     async with Flight(index, index.flight(HOST, NAMED), JOB, NOW).held(Beat()) as other:
         assert other is None
 

@@ -74,12 +74,6 @@ class Index:
             )
         return known
 
-    async def elsewhere(self, job: PackLayer, host: str, digest: str) -> tuple[str, ...]:
-        """Return where else in this registry a blob lay."""
-        async with self._patiently("it is mounted from nowhere"):
-            return await self._elsewhere(job, host, digest)
-        return ()
-
     async def learn(self, job: PackLayer, host: str, known: Known, blob: Blob) -> None:
         """Note that a layer was read, hashed and is there now: what was known otherwise of it was wrong."""
         async with self._patiently("it is not learned"):
@@ -97,9 +91,10 @@ class Index:
     async def lies(self, job: PackLayer, host: str, digest: str) -> None:
         """Note that a blob is in the job's repository."""
 
-        def added(old: Places | None) -> Places:
-            others = tuple(repo for repo in (old or Places()).repos if repo != job.repo)
-            return Places((job.repo, *others)[:MOST_PLACES])
+        def added(old: Places | None) -> Places | None:
+            repos = (old or Places()).repos
+            others = tuple(repo for repo in repos if repo != job.repo)
+            return None if repos[:1] == (job.repo,) else Places((job.repo, *others)[:MOST_PLACES])
 
         async with self._patiently("where it lies is not learned"):
             await self._write(self._places(host, digest), Places, added)
@@ -126,12 +121,13 @@ class Index:
         entry = await self.bucket.get(key) if key else None
         return None if entry is None else self.seal.opened(key, entry.value, kind)
 
-    async def _write(self, key: str, kind: type[T], change: Callable[[T | None], T]) -> None:
-        """Write what becomes of an entry; who writes at the same time has learned as much."""
+    async def _write(self, key: str, kind: type[T], change: Callable[[T | None], T | None]) -> None:
+        """Write what becomes of an entry, whose age begins anew; who writes at the same time has learned as much."""
         entry = await self.bucket.get(key)
-        if entry is None:
-            await self.bucket.create(key, self.seal.closed(key, change(None)))
-        elif (new := change(old := self.seal.opened(key, entry.value, kind))) != old:
+        new = change(None if entry is None else self.seal.opened(key, entry.value, kind))
+        if new is not None and entry is None:
+            await self.bucket.create(key, self.seal.closed(key, new))
+        elif new is not None and entry is not None:
             await self.bucket.update(key, self.seal.closed(key, new), entry.revision)
 
     async def _drop(self, key: str) -> None:

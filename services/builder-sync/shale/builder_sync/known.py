@@ -22,7 +22,8 @@ PROVEN = 20
 """Of so many layers that are known by name, one is read again all the same."""
 SETTLED = 2.0
 """Seconds that a file's ctime must be older than its hashing: the clock of a file system ticks every few milliseconds,
-and those of two machines differ."""
+and those of two machines differ. Who writes through a mapping may change a page until it is written back, some 30 s,
+with no new ctime: that is what PROVEN finds."""
 _STAT = re.compile(r"\d+:-?\d+:-?(\d+)")
 """`File.version` of a local file or of a reader's: inode, mtime and ctime in ns."""
 
