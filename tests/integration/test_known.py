@@ -20,6 +20,7 @@ from shale.oci import plan
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.registry import Distribution
 from shale.oci.limits import limits_of
+from shale.oci.registry import Pushed, push
 from shale.runtime.beat import Beat
 from shale.runtime.bus.buckets import Bucket
 from shale.runtime.bus.connection import Bus
@@ -170,12 +171,15 @@ async def test_a_changed_file_is_another(pool, folder):
     assert second.digest != first.digest
 
 
-async def test_what_changed_just_now_is_not_learned(pool):
+async def test_what_changed_just_now_is_not_learned_and_yet_not_sent_twice(pool):
     pool.later = 0
-    await pool.pack(await pool.job())
-    _, effects = await pool.pack(await pool.job("uid-2"))
-    assert effects == ["Pack"]
-    assert sum(pool.reads) >= 16 << 20
+    first, _ = await pool.pack(await pool.job())
+    assert first.reused is False
+    assert 16 << 20 <= sum(pool.reads) < 32 << 20, "streamed: read once"
+    second, effects = await pool.pack(await pool.job("uid-2"))
+    assert (effects, second.reused) == (["Pack"], True)
+    assert 16 << 20 <= sum(pool.reads) < 32 << 20, "hashed first, as there is a candidate"
+    assert pool.sent == 0
 
 
 async def test_one_layer_in_20_is_read_again_and_an_entry_that_is_wrong_goes(pool, caplog):
@@ -204,9 +208,8 @@ async def test_what_a_stranger_planted_is_not_believed_though_it_lies_there(pool
     theirs = await pool.job()
     first, _ = await pool.pack(theirs)
     poison = pool.rough.registry
-    with poison.upload("models/a") as upload:
-        upload.write(b"x" * first.size)
-        planted = upload.commit()
+    planted = push(poison, "models/a", b"x" * first.size)
+    assert isinstance(planted, Pushed)
     await _plant(pool, theirs, Blob(planted.digest, planted.size), b"another key of thirty-two bytes!")
     second, effects = await pool.pack(await unproven(pool, first))
     assert (effects, second.digest) == (["Pack"], first.digest)

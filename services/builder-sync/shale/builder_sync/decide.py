@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shale.builder_sync.known import Blob, Known, is_to_be_proven
+from shale.builder_sync.known import Blob, Known, is_small, is_to_be_proven
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import LayerPacked, Scanned
@@ -73,8 +73,7 @@ def _pack(job: PackLayer, seen: Seen) -> Decision:
     if known.busy is not None and seen.now < known.busy.until:
         what = f"another worker packs the bytes of {job.layer.name!r} just now: done once, they serve both"
         return Wait("PackedElsewhere", what, until=known.busy.until, again_in=AGAIN)
-    small = job.layer.small is not None or not job.layer.files
-    return Do(Pack(job, hash_first=not seen.sought and (small or known.candidate or doubted)))
+    return Do(Pack(job, hash_first=not seen.sought and (is_small(job.layer) or known.candidate or doubted)))
 
 
 def _wait(seen: Seen, stall: Stall) -> Wait:

@@ -3,7 +3,6 @@
 import logging
 
 from shale.builder_sync.known import Blob
-from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.oci.registry import Registry
 
@@ -27,8 +26,3 @@ def is_mounted(registry: Registry, repo: str, blob: Blob, places: tuple[str, ...
         except (Transient, ValueError) as error:  # whatever that place says, the layer can be sent
             log.info("not mounted", extra={"blob": blob.digest, "error": str(error)})
     return False
-
-
-def layer_of(layer: Layer, blob: Blob) -> PackedLayer:
-    """Return a layer of weights of which nothing had to be sent."""
-    return PackedLayer(layer.name, "weight", blob.digest, blob.size, reused=True, count=len(layer.files))

@@ -16,6 +16,7 @@ import msgspec
 from shale.contracts.artifact import File, Layer
 from shale.contracts.jobs import PackLayer
 from shale.oci import digest, plan, tarball
+from shale.oci.small import LARGE
 from shale.oci.tarball import Content
 
 PROVEN = 20
@@ -94,6 +95,11 @@ def settled(layer: Layer, now: float) -> bool:
     """Say whether every file was left alone for long enough before `now`, when its hashing has not begun."""
     found = [_STAT.fullmatch(file.version) for file in layer.files]
     return all(one is not None and int(one[1]) / 1e9 < now - SETTLED for one in found)
+
+
+def is_small(layer: Layer) -> bool:
+    """Say whether a layer is hashed before it is sent, where nothing is known of it: what is small is read quickly."""
+    return layer.size < LARGE
 
 
 def is_to_be_proven(job: PackLayer, blob: Blob) -> bool:

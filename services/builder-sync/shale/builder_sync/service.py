@@ -16,7 +16,7 @@ from shale.builder_sync.decide import Effect, Find, Pack, Seen, decide
 from shale.builder_sync.flight import Flight
 from shale.builder_sync.index import Index
 from shale.builder_sync.known import Blob, Known
-from shale.builder_sync.pack import Keeping, pack_layer, scan_source
+from shale.builder_sync.pack import Keeping, pack_layer, packed, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
@@ -26,6 +26,7 @@ from shale.contracts.facts import Released
 from shale.contracts.jobs import JOBS, PackLayer, ScanArtifact
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import Pushed, Registry
+from shale.oci.tarball import Entry
 from shale.registries.target import Opener, Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
@@ -85,7 +86,7 @@ class BuilderSync:
             case Find(job, blob, places):
                 return await self._find(job, blob, places, seen, beat)
             case Pack(job):
-                return await self._pack(job, seen, beat)
+                return await self._pack(effect, job, seen, beat)
 
     async def _find(self, job: PackLayer, blob: Blob, places: tuple[str, ...], seen: Seen, beat: Beat) -> Seen:
         def found(registry: Registry) -> str:
@@ -101,31 +102,33 @@ class BuilderSync:
             return msgspec.structs.replace(seen, sought=True)
         if self.index is not None:
             await self.index.lies(job, self.registries.host(job.repo), blob.digest)
-        return msgspec.structs.replace(seen, result=_told(job, find.layer_of(job.layer, blob), how))
+        return msgspec.structs.replace(
+            seen, result=_told(job, packed(job.layer, Pushed(blob.digest, blob.size), reused=True), how)
+        )
 
-    async def _pack(self, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
+    async def _pack(self, effect: Pack, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
         if self.index is None:
-            return msgspec.structs.replace(seen, result=await self._packed(job, beat))
+            return msgspec.structs.replace(seen, result=await self._packed(effect, beat))
         host = self.registries.host(job.repo)
         async with Flight(self.index, self.index.flight(host, seen.known), job, seen.now).held(beat) as other:
             if other is not None:
                 return msgspec.structs.replace(seen, known=msgspec.structs.replace(seen.known, busy=other))
-            result = await self._packed(job, beat)
+            result = await self._packed(effect, beat)
             if isinstance(result, PackedLayer):
                 await self.index.learn(job, host, seen.known, Blob(result.digest, result.size))
         return msgspec.structs.replace(seen, result=result)
 
-    async def _packed(self, job: PackLayer, beat: Beat) -> Result:
+    async def _packed(self, effect: Pack, beat: Beat) -> Result:
         loop = asyncio.get_running_loop()
 
-        def keeping(job: PackLayer, known: Pushed) -> Keeper | None:
-            if self.places is None or known.size < WORTH:
+        def keeping(job: PackLayer, entries: tuple[Entry, ...]) -> Keeper | None:
+            if self.places is None or job.layer.size < WORTH:
                 return None
-            return Keeper(Mark(self.places, keyed(job, known.digest)), loop, lambda: beat.cause != "over")
+            return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
 
-        result = await asyncio.to_thread(self._read, job, beat, keeping)
+        result = await asyncio.to_thread(self._read, effect, beat, keeping)
         if isinstance(result, PackedLayer):
-            return _told(job, result, "HEAD" if result.reused else "sent")
+            return _told(effect.job, result, "HEAD" if result.reused else "sent")
         return result
 
     async def _named(self, job: PackLayer) -> str:
@@ -149,11 +152,16 @@ class BuilderSync:
             return Stall(source.reason, source.message)
         return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
 
-    def _read(self, job: PackLayer, beat: Beat, keeping: Keeping) -> Result:
+    def _read(self, effect: Pack, beat: Beat, keeping: Keeping) -> Result:
+        job, first = effect.job, effect.hash_first
         source = open_source(job.uri, self.roots, self.readers)
         if isinstance(source, Unscannable):
             return Stall(source.reason, source.message)
-        return self._at(job, beat, lambda registry: pack_layer(job, source, registry, beat.moved, keeping))
+
+        def read(registry: Registry) -> Result:
+            return pack_layer(job, source, registry, beat.moved, keeping, hash_first=first)
+
+        return self._at(job, beat, read)
 
     def _at(self, job: PackLayer, beat: Beat, do: Callable[[Registry], T]) -> T | Stall:
         """Do something at the registry as the job's object names it, opened for this alone."""
