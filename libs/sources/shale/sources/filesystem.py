@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
-from shale.sources import beneath, globs
+from shale.sources import beneath, globs, volumes
 from shale.sources.listing import Listing, RefusedError, version
 from shale.sources.roots import Root, Roots
 from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable, unheard
@@ -59,6 +59,15 @@ class FileSystem:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             yield from self._blocks(content, fd, offset)
             self._check(content, fd)
+        finally:
+            os.close(fd)
+
+    def volume(self, content: Content) -> str:
+        """See `Source.volume`: that of the file itself, for other disks may be mounted within a folder."""
+        fd = self._open(content)
+        try:
+            self._check(content, fd)
+            return volumes.of(fd)
         finally:
             os.close(fd)
 

@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 
 import msgspec
 
-from shale.builder_sync.places import WORTH, Keeper
+from shale.builder_sync.known import is_small
+from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
@@ -40,8 +41,8 @@ def _nowhere(job: PackLayer, entries: tuple[Entry, ...]) -> None:
 
 
 def hashes_first(layer: Layer) -> bool:
-    """Say whether a layer is hashed before it is sent, where nothing is known of it: what is small is read quickly."""
-    return layer.size < WORTH
+    """Say whether a layer is hashed before it is sent, by who has no index to ask."""
+    return is_small(layer)
 
 
 def scan_source(
@@ -169,13 +170,13 @@ def _pack(
     known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
     if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
         progress(size)
-        return _packed(job.layer, known, reused=True)
+        return packed(job.layer, known, reused=True)
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
             return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
         case Pushed() as pushed:
-            return _packed(job.layer, pushed, reused=False)
+            return packed(job.layer, pushed, reused=False)
 
 
 def _hashed(reading: _Reading, progress: Progress) -> Pushed:
@@ -199,7 +200,8 @@ def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple
     return entries
 
 
-def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+def packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+    """Return a layer as its milestone tells of it."""
     role = "weight" if layer.files else "small"
     count = len(layer.files) or (layer.small.count if layer.small else 0)
     return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused, count)

@@ -69,9 +69,16 @@ class Reader:
             if offset == came:
                 raise Transient(f"{content.path!r} in {self.uri} broke off at {offset} of {end} bytes")
         if not whole or not content.size:  # what is one block was checked after it was read, and before it was sent
-            checked = self._asked(path, known | {"Range": f"bytes={end}-"})
-            if isinstance(checked, Unscannable):
-                raise UnreadableError(checked)
+            self.volume(content)
+
+    def volume(self, content: Content) -> str:
+        """See `Source.volume`: one of the reader's claim, whatever it says."""
+        headers = {"If-Match": wire.tag(content.size, content.version), "Range": f"bytes={content.size}-"}
+        line, answer = self._answer(f"/files/{quote(content.path)}", headers)
+        told = answer.getheader(wire.VOLUME)
+        if isinstance(checked := self._body(line, answer), Unscannable):
+            raise UnreadableError(checked)
+        return wire.volume(self._place.claim, told)
 
     def _blocks(self, path: str, headers: dict[str, str], buffer: memoryview, offset: int, end: int) -> Generator[int]:
         """Fill the buffer again and again until the answer ends, whole or not."""
@@ -99,13 +106,22 @@ class Reader:
     def _asked(
         self,
         below: str,
-        headers: dict[str, str] | None = None,
         *,
         most: int = wire.MAX_WORDS,
         alive: Callable[[], None] = unheard,
     ) -> bytes | Unscannable:
         """Ask for something of a bounded size."""
-        line, answer = self._answer(below, headers or {})
+        line, answer = self._answer(below, {})
+        return self._body(line, answer, most, alive)
+
+    def _body(
+        self,
+        line: HTTPConnection,
+        answer: HTTPResponse,
+        most: int = wire.MAX_WORDS,
+        alive: Callable[[], None] = unheard,
+    ) -> bytes | Unscannable:
+        """Return what is answered, of a bounded size; its connection may be used again."""
         body, whole = bytearray(), False
         try:
             while piece := self._piece(answer):
