@@ -39,6 +39,14 @@ def test_progress_alone_is_no_event():
     assert events.of(before, status("Packing", message="2 of 3"), NOW, "here/1") is None
 
 
+def test_another_cause_of_a_retry_is_told_and_other_seconds_are_not():
+    before = version(status("Packing", "Retrying", "retrying in 8 s: disk full"))
+    assert events.of(before, status("Packing", "Retrying", "retrying in 0 s: disk full"), NOW, "here/1") is None
+    event = events.of(before, status("Packing", "Retrying", "retrying in 0 s: no route"), NOW, "here/1")
+    assert event is not None
+    assert event["note"] == "retrying in 0 s: no route"
+
+
 def test_a_status_without_ready_is_no_event():
     assert events.of(version(), ModelVersionStatus(phase="Packing"), NOW, "here/1") is None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from shale.contracts.resources import GROUP, VERSION, Object, Status
 from shale.contracts.resources.meta import Condition
+from shale.kube.conditions import RETRYING, cause
 from shale.kube.gvk import Gvk
 
 EVENT = Gvk("events.k8s.io/v1", "Event")
@@ -16,7 +17,7 @@ _NAME = 200
 
 
 def of(obj: Object, status: Status, now: str, instance: str) -> dict[str, Any] | None:
-    """Return the Event of a status that is written over `obj`; None when neither phase nor reason change.
+    """Return the Event of a status that is written over `obj`; None when phase, reason and cause of a retry stay.
 
     Its name is made from what it says: told again after a crash it is there already. `now` is RFC 3339 with
     microseconds.
@@ -49,9 +50,12 @@ def of(obj: Object, status: Status, now: str, instance: str) -> dict[str, Any] |
     }
 
 
-def _standing(status: Status) -> tuple[str, str, str]:
+def _standing(status: Status) -> tuple[str, ...]:
     ready = _ready(status)
-    return str(status.observed_generation), status.phase, ready.reason if ready else ""
+    if ready is None:
+        return str(status.observed_generation), status.phase
+    why = (cause(ready),) if ready.reason == RETRYING else ()
+    return str(status.observed_generation), status.phase, ready.reason, *why
 
 
 def _ready(status: Status) -> Condition | None:

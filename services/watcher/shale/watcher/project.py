@@ -20,7 +20,7 @@ from shale.contracts.facts import (
 )
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import Phase
-from shale.kube.conditions import Says, ready, reconciling, stalled, stamp
+from shale.kube.conditions import Says, ready, reconciling, retrying, stalled, stamp
 from shale.runtime.told import Told
 
 TERMINAL = frozenset({"Ready", "Failed"})
@@ -89,8 +89,7 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         return phase, (*stalled(worst.reason, worst.message[:MESSAGE]), *storage)
     if worst is not None and worst.state == "Retrying":
         again = max(0, round(worst.next_at - told.now))
-        why = f"retrying in {again} s: {worst.message[:MESSAGE]}"
-        return phase, (*reconciling("Retrying", why), *storage)
+        return phase, (*retrying(again, worst.message[:MESSAGE]), *storage)
     return phase, (*reconciling(phase, message), *storage)
 
 
