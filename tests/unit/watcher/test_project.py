@@ -258,6 +258,12 @@ def test_the_place_that_is_read_has_a_condition_of_its_own():
     assert [(c.status, c.reason, c.message) for c in found] == [("True", "Readable", "read at file:///models")]
 
 
+def test_a_place_that_only_a_reader_has_is_named_as_its_user_does():
+    place = StorageReady(ABOUT, "reader://shale-1.team-a.svc:7077/claim/1", "claim weights, subPath resnet")
+    found = [c for c in status(WISH, place).conditions if c.type == "StorageReady"]
+    assert [c.message for c in found] == ["read at claim weights, subPath resnet"]
+
+
 def test_times_are_those_of_the_facts():
     projected = status(*ROAD, BUILT)
     assert (projected.start_time, projected.finish_time) == ("2026-01-01T00:00:01Z", "2026-01-01T00:00:05Z")

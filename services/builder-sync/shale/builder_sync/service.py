@@ -65,7 +65,7 @@ class BuilderSync:
         return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat, keeping))
 
     def _do(self, job: Job, beat: Beat, keeping: Keeping) -> Result:
-        source = open_source(job.uri, self.roots, self.readers)
+        source = open_source(job.uri, self.roots, self.readers, job.title)
         match source, job:
             case Unscannable(reason, message), _:
                 return Stall(reason, message)

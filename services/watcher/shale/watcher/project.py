@@ -18,6 +18,7 @@ from shale.contracts.facts import (
     ScanRefused,
     StorageReady,
 )
+from shale.contracts.jobs import place
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import Phase
 from shale.kube.conditions import Says, ready, reconciling, retrying, stalled, stamp
@@ -128,8 +129,8 @@ def _phase(told: Told) -> tuple[Phase, str]:
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
-    place = told.one(StorageReady)
-    return (Says("StorageReady", "True", "Readable", f"read at {place.uri}"),) if place else ()
+    ready = told.one(StorageReady)
+    return (Says("StorageReady", "True", "Readable", f"read at {place(ready)}"),) if ready else ()
 
 
 def _when(told: Told, kind: type[Fact]) -> str:

@@ -120,7 +120,10 @@ TABLE = {
         but(SERVED, reader=reader(Stuck("ImageNotPulled", "Pod x waits: mend it"))),
         stalls("ImageNotPulled", "Pod x waits: mend it"),
     ),
-    "says where it answers": (SERVED, Do(Say((StorageReady(ABOUT, "reader://host:7077/claim/2"),)))),
+    "says where it answers, and how its user names what is read there": (
+        SERVED,
+        Do(Say((StorageReady(ABOUT, "reader://host:7077/claim/2", "NFS export nas:/x"),))),
+    ),
     "looks at what is a minute old every six seconds": (
         but(BARE, age=60.0, refused="quota"),
         stalls("NotAccepted", "quota", 6.0),

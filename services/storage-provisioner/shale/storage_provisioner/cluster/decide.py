@@ -123,7 +123,7 @@ def _read(seen: Seen, place: Place) -> Decision:
         return Do(MakeReader(claim, PATIENCE if seen.before else 0))
     match seen.reader.state:
         case Serves():
-            return _serves(seen)
+            return _serves(seen, place)
         case Starts(message):
             return _waits(seen, "ReaderStarts", f"{message}, to read {place.title}", stalled=False)
         case Stuck(reason, message):
@@ -132,9 +132,9 @@ def _read(seen: Seen, place: Place) -> Decision:
             return _ended(seen, seen.reader, seen.reader.state)
 
 
-def _serves(seen: Seen) -> Decision:
+def _serves(seen: Seen, place: Place) -> Decision:
     if not seen.said:
-        return Do(Say((StorageReady(about=seen.about, uri=seen.uri),)))
+        return Do(Say((StorageReady(about=seen.about, uri=seen.uri, title=place.title),)))
     return _waits(seen, "Reading", "its reader answers", WATCH, stalled=False)
 
 

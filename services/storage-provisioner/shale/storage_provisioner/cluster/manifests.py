@@ -155,8 +155,9 @@ def last_words(about: About, service_uid: str, words: str) -> Tree:
 def _container(place: Place, image: Image, reading: Reading) -> Tree:
     told = {
         "--uri": reading.uri,
+        "--title": _plain(place.title),
         "--volume": MOUNT,
-        "--folder": place.folder.replace("$", "$$"),  # or a kubelet would put a variable into it
+        "--folder": _plain(place.folder),
         "--proof": reading.proof,
         "--host": "$(POD_IP)",
         "--port": str(image.port),
@@ -185,6 +186,11 @@ def _container(place: Place, image: Image, reading: Reading) -> Tree:
         "terminationMessagePath": "/dev/termination-log",
         "volumeMounts": [{"name": "weights", "mountPath": MOUNT, "readOnly": True}],
     }
+
+
+def _plain(words: str) -> str:
+    """Return what a kubelet gives on as these very words: it would put variables into them."""
+    return words.replace("$", "$$")
 
 
 def _owned(about: About, name: str) -> Tree:
