@@ -144,6 +144,18 @@ TABLE = {
         but(SERVED, reader=reader(Ended(NOW - SOON, "SourceNotFound", "nowhere: make it"))),
         Do(Replace(thing("Pod", "shale-uid-1-2"), "SourceNotFound: nowhere: make it")),
     ),
+    "replaces a reader that knows another key's token, however it stands": (
+        but(SERVED, said=True, proof="of the new key", reader=but(reader(Serves()), proof="of the old key")),
+        Do(Replace(thing("Pod", "shale-uid-1-2"))),
+    ),
+    "keeps the last words of the one before for who comes after such a reader": (
+        but(SERVED, before="SourceNotFound: nowhere", proof="new", reader=reader(Starts("x starts"))),
+        Do(Replace(thing("Pod", "shale-uid-1-2"), "SourceNotFound: nowhere")),
+    ),
+    "does not replace it twice": (
+        but(SERVED, said=True, proof="new", reader=reader(Starts("Pod x ends"), ends=True)),
+        waits("ReaderStarts", "Pod x ends, to read NFS export nas:/x"),
+    ),
     "begins anew at once when it was nobody's fault": (
         but(SERVED, said=True, reader=reader(Ended(NOW))),
         Do(Replace(thing("Pod", "shale-uid-1-2"))),

@@ -15,6 +15,8 @@ SHALE = "shale"
 UID, GENERATION = f"{GROUP}/uid", f"{GROUP}/generation"
 LAST_END = f"{GROUP}/last-end"
 """An annotation of the Service: why the last reader ended, so that no stall flickers while the next one starts."""
+PROOF = f"{GROUP}/proof"
+"""An annotation of a reader: the proof of its token, which gives that to nobody. Another key has another."""
 MOUNT = "/weights"
 NOMINAL = "1Mi"
 """What a claim asks for: nothing is ever allocated, and a namespace's quota counts it."""
@@ -143,7 +145,8 @@ def pod(about: About, place: Place, image: Image, reading: Reading) -> Tree:
     }
     if place.node:  # the weights are on that node alone, whatever it is kept for
         spec["tolerations"] = [{"operator": "Exists", "effect": "NoSchedule"}]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": _owned(about, reader_name(about)), "spec": spec}
+    meta = {**_owned(about, reader_name(about)), "annotations": {PROOF: reading.proof}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def last_words(about: About, service_uid: str, words: str) -> Tree:
