@@ -253,15 +253,11 @@ def test_phase_and_conditions(facts, readings, phase, conditions):
     assert (projected.phase, says(projected)) == (phase, conditions)
 
 
-def test_the_place_that_is_read_has_a_condition_of_its_own():
-    found = [c for c in status(*ROAD).conditions if c.type == "StorageReady"]
-    assert [(c.status, c.reason, c.message) for c in found] == [("True", "Readable", "read at file:///models")]
-
-
-def test_a_place_that_only_a_reader_has_is_named_as_its_user_does():
-    place = StorageReady(ABOUT, "reader://shale-1.team-a.svc:7077/claim/1", "claim weights, subPath resnet")
-    found = [c for c in status(WISH, place).conditions if c.type == "StorageReady"]
-    assert [c.message for c in found] == ["read at claim weights, subPath resnet"]
+def test_the_place_that_is_read_has_a_condition_of_its_own_in_its_users_words():
+    found = [status(WISH, StorageReady(ABOUT, "reader://a", title)).conditions[-1] for title in ("", "claim b")]
+    assert [f"{c.type}: {c.message}" for c in found] == [
+        f"StorageReady: read at {x}" for x in ("reader://a", "claim b")
+    ]
 
 
 def test_times_are_those_of_the_facts():
