@@ -54,7 +54,7 @@ class Volume(Folder):
         volume = mounted.Volume("", path, "resnet", place.path, wire.proof(wire.token(KEY, "claim-1", 1)))
         self.server = ReaderServer("127.0.0.1", 0, volume)
         self.uri = msgspec.structs.replace(place, port=self.server.server_address[1]).uri
-        self.server.volume = msgspec.structs.replace(volume, uri=self.uri)
+        self.server.volume = msgspec.structs.replace(volume, title=self.uri)
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self._thread.start()
 

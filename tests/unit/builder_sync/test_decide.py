@@ -16,6 +16,7 @@ from shale.runtime.decision import Do, Done, Refuse, Wait
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 SCAN = ScanArtifact(ABOUT, "all~1", "file:///models/resnet")
+READER = ScanArtifact(ABOUT, "all~1", "reader://shale-1.team-a.svc:7077/claim/1", title="claim weights, subPath r")
 PACK = PackLayer(ABOUT, "0-abc~2", "file:///models/resnet", "registry.example/m", Layer("0-abc", "small", 9))
 FILES, SMALL = (File("model.safetensors", 2**24),), (Small("config.json", "config.json", 1, 9, "sha256:00"),)
 NOW = 1_800_000_000.0
@@ -90,6 +91,18 @@ TABLE = {
         Wait(
             "EmptySource",
             "file:///models/resnet holds no files that include and exclude let through: "
+            "put the weights there, or make a version with other globs",
+            until=NOW + A_DAY,
+            again_in=AT_A_SOURCE,
+            stalled=True,
+        ),
+    ),
+    "names an empty claim as its user does": (
+        READER,
+        Seen(Listed((), ()), NOW),
+        Wait(
+            "EmptySource",
+            "claim weights, subPath r holds no files that include and exclude let through: "
             "put the weights there, or make a version with other globs",
             until=NOW + A_DAY,
             again_in=AT_A_SOURCE,

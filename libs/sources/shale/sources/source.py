@@ -62,6 +62,8 @@ class Source(Protocol):
     """One place with one model."""
 
     uri: str
+    title: str
+    """How messages name it: in its user's words where those are known, else by the URI."""
 
     def resolve(self) -> str | Unscannable:
         """Return the URI that pins what lies there now (a hub: its commit; a folder is its own)."""

@@ -6,7 +6,7 @@ from shale.builder_sync.known import Blob, Known, is_small, is_to_be_proven
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import LayerPacked, Scanned
-from shale.contracts.jobs import Job, PackLayer, ScanArtifact
+from shale.contracts.jobs import Job, PackLayer, ScanArtifact, place
 from shale.runtime.decision import Decision, Do, Done, Refuse, Wait
 
 A_DAY = 86_400.0
@@ -55,7 +55,7 @@ def decide(job: Job, seen: Seen) -> Decision:
             return Refuse(reason, f"{message}: {job.about.retry}")
         case ScanArtifact(), Listed((), ()):
             cure = "put the weights there, or make a version with other globs"
-            empty = f"{job.uri} holds no files that include and exclude let through: {cure}"
+            empty = f"{place(job)} holds no files that include and exclude let through: {cure}"
             return _wait(seen, Stall("EmptySource", empty))
         case ScanArtifact(about, part), Listed(files, small):
             return Done((Scanned(about, part, files, small),))

@@ -15,7 +15,7 @@ from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
-from shale.contracts.jobs import PackLayer
+from shale.contracts.jobs import PackLayer, place
 from shale.oci import plan, small, tarball
 from shale.oci.digest import Block
 from shale.oci.reel import Reel
@@ -53,14 +53,14 @@ def scan_source(
         case Unscannable(reason, message):
             return Stall(reason, message)
         case scan:
-            return _fitting(Listed(scan.files, scan.small()), source.uri)
+            return _fitting(Listed(scan.files, scan.small()), source.title)
 
 
-def _fitting(listed: Listed, uri: str) -> Listed | Stall:
+def _fitting(listed: Listed, title: str) -> Listed | Stall:
     """Keep back a listing that no message could carry."""
     if len(msgspec.json.encode(listed)) <= MAX_LISTED:
         return listed
-    what = f"{uri} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
+    what = f"{title} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
@@ -174,7 +174,7 @@ def _pack(
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
-            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
+            return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
         case Pushed() as pushed:
             return packed(job.layer, pushed, reused=False)
 
@@ -195,7 +195,7 @@ def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple
         case scan:
             entries = small.within(scan.entries, run)
     if small.small_digest(entries) != run.digest:
-        what = f"what lies from {run.first!r} to {run.last!r} in {job.uri}"
+        what = f"what lies from {run.first!r} to {run.last!r} in {place(job)}"
         return Refusal("SourceChanged", f"{what} is not what was listed: try again when nobody writes there")
     return entries
 

@@ -140,21 +140,21 @@ class BuilderSync:
             return ""
 
     def _names(self, job: PackLayer) -> str:
-        source = open_source(job.uri, self.roots, self.readers)
+        source = open_source(job.uri, self.roots, self.readers, job.title)
         if isinstance(source, Unscannable):
             return ""
         contents = (known.content(file) for file in job.layer.files)
         return known.named(job.layer, {content.path: source.volume(content) for content in contents})
 
     def _scan(self, job: ScanArtifact, beat: Beat) -> Listed | Stall:
-        source = open_source(job.uri, self.roots, self.readers)
+        source = open_source(job.uri, self.roots, self.readers, job.title)
         if isinstance(source, Unscannable):
             return Stall(source.reason, source.message)
         return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
 
     def _read(self, effect: Pack, beat: Beat, keeping: Keeping) -> Result:
         job, first = effect.job, effect.hash_first
-        source = open_source(job.uri, self.roots, self.readers)
+        source = open_source(job.uri, self.roots, self.readers, job.title)
         if isinstance(source, Unscannable):
             return Stall(source.reason, source.message)
 

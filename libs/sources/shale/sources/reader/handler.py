@@ -144,7 +144,9 @@ class Handler(BaseHTTPRequestHandler):
             scan = Trouble(scan.message, scan.reason)
         told = Listed(trouble=scan) if isinstance(scan, Trouble) else Listed(scan=scan)
         if len(data := msgspec.json.encode(told)) > wire.MAX_LISTING:
-            why = f"{source.uri} holds names of more than {wire.MAX_LISTING} bytes: exclude what serving does not need"
+            why = (
+                f"{source.title} holds names of more than {wire.MAX_LISTING} bytes: exclude what serving does not need"
+            )
             data = msgspec.json.encode(Listed(trouble=Trouble(why, "TooManyFiles")))
         body.end(data)
 
