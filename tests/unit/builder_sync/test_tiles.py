@@ -37,13 +37,16 @@ class Counted:
     """A source that counts how often each file is opened, and how much of it is read."""
 
     def __init__(self, source):
-        self._source, self.uri, self.opened = source, source.uri, []
+        self._source, self.uri, self.title, self.opened = source, source.uri, source.title, []
 
     def resolve(self):
         return self._source.resolve()
 
     def scan(self, include="", exclude="", alive=unheard):
         return self._source.scan(include, exclude, alive)
+
+    def volume(self, content):
+        return self._source.volume(content)
 
     def open(self, content, offset=0, end=None):
         self.opened.append((content.path, offset, end))

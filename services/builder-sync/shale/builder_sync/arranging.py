@@ -50,18 +50,18 @@ def cut_up(source: Source, scan: Scan, limits: Limits, alive: Callable[[], None]
     budget = plan.room_for_tiles(whole, runs, sum(files[shard].size for shard in shards), limits)
     others = [one.path for one in (*rest.files, *rest.entries) if one.path not in shards]
     cuts = cutting.cut_all(source, found, files, Room(budget, cutting.widest(limits)), alive, others=others)
-    held = arranged(source.uri, scan, cuts).scan
+    held = arranged(source.title, scan, cuts).scan
     return Listed(held.files, held.small(), tuple(cut.told for cut in cuts))
 
 
-def arranged(uri: str, scan: Scan, cuts: Sequence[Cut]) -> Arranged:
+def arranged(title: str, scan: Scan, cuts: Sequence[Cut]) -> Arranged:
     """Return what the image holds of a listing beside the tiles. UncuttableError: two things would have one name."""
     rest = _without_originals(scan)
     shards = {shard.path for cut in cuts for shard in cut.told.shards}
     gone = shards | {cut.told.path for cut in cuts if cut.told.index is not None}
     files = tuple(file for file in rest.files if file.path not in gone)
     kept = [entry for entry in rest.entries if entry.path not in gone]
-    _check_links(uri, kept, shards)
+    _check_links(title, kept, shards)
     made = [one for cut in cuts for one in cut.small]
     new = [one.entry for one in made]
     new += _folders(new, {entry.path for entry in kept if entry.kind == "directory"})
@@ -71,7 +71,7 @@ def arranged(uri: str, scan: Scan, cuts: Sequence[Cut]) -> Arranged:
         *(p for c in cuts for p in c.tiles),
     ]
     if twice := _twice(paths):
-        what = f"{twice!r} in {uri} lies where layout tensors puts a file of its own"
+        what = f"{twice!r} in {title} lies where layout tensors puts a file of its own"
         raise UncuttableError("NameTaken", f"{what}: rename or exclude it, or choose layout: files")
     entries = tuple(sorted((*kept, *new), key=lambda entry: entry.path))
     return Arranged(Scan(files, entries), {one.entry.path: one.recipe for one in made})
@@ -81,11 +81,11 @@ def _found(source: Source, files: Mapping[str, File]) -> tuple[Checkpoint, ...]:
     """Return the checkpoints; all their indexes are read, so they are bounded like headers."""
     named = [file for path, file in files.items() if path.endswith(indexes.SUFFIX)]
     if sum(file.size for file in named) > headers.MOST:
-        what = f"the indexes in {source.uri} have more than {headers.MOST} bytes (among them {named[0].path!r})"
+        what = f"the indexes in {source.title} have more than {headers.MOST} bytes (among them {named[0].path!r})"
         raise UncuttableError("IndexTooLarge", f"{what}: choose layout: files")
     found = checkpoints.find(files, {file.path: headers.read_whole(source, file) for file in named})
     if isinstance(found, Untileable):
-        raise UncuttableError(found.reason, f"{source.uri}: {found.message}")
+        raise UncuttableError(found.reason, f"{source.title}: {found.message}")
     return found
 
 
@@ -101,11 +101,11 @@ def _without_originals(scan: Scan) -> Scan:
     return Scan(tuple(filter(stays, scan.files)), tuple(filter(stays, scan.entries)))
 
 
-def _check_links(uri: str, kept: Sequence[Entry], shards: set[str]) -> None:
+def _check_links(title: str, kept: Sequence[Entry], shards: set[str]) -> None:
     for entry in kept:
         to = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.link or ""))
         if entry.kind == "symlink" and to in shards:
-            what = f"{entry.path!r} in {uri} is a link to {to!r}, which layout tensors cuts into other files"
+            what = f"{entry.path!r} in {title} is a link to {to!r}, which layout tensors cuts into other files"
             raise UncuttableError("LinkToShard", f"{what}: exclude the link, or choose layout: files")
 
 

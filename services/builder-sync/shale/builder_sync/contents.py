@@ -10,7 +10,7 @@ from shale.builder_sync.headers import UncuttableError
 from shale.builder_sync.recipe import Recipe
 from shale.builder_sync.results import Refusal, Stall
 from shale.contracts.artifact import Small, Tile
-from shale.contracts.jobs import PackLayer
+from shale.contracts.jobs import PackLayer, place
 from shale.oci import plan, small
 from shale.oci.tarball import Entry
 from shale.sources.source import Source, SourceChangedError, UnreadableError, Unscannable
@@ -48,7 +48,7 @@ def _tile(job: PackLayer, tile: Tile, source: Source, cutter: Cutter, alive: Cal
         made = cutter.cut(source, told, alive).tiles.get(tile.path)
         if made is not None and (made.entry.size, made.entry.digest) == (tile.size, tile.digest):
             return Contents((made.entry,), {tile.path: made.recipe})
-    what = f"the tensors of {tile.path!r} in {job.uri} are not those that were listed"
+    what = f"the tensors of {tile.path!r} in {place(job)} are not those that were listed"
     return Refusal("SourceChanged", f"{what}: {_AGAIN}")
 
 
@@ -61,10 +61,10 @@ def _small(
     recipes: dict[str, Recipe] = {}
     if job.checkpoints:
         cuts = [cutter.cut(source, told, alive) for told in job.checkpoints]
-        found = arranged(job.uri, scan, cuts)
+        found = arranged(place(job), scan, cuts)
         scan, recipes = found.scan, found.recipes
     entries = small.within(scan.entries, run)
     if small.small_digest(entries) != run.digest:
-        what = f"what lies from {run.first!r} to {run.last!r} in {job.uri}"
+        what = f"what lies from {run.first!r} to {run.last!r} in {place(job)}"
         return Refusal("SourceChanged", f"{what} is not what was listed: {_AGAIN}")
     return Contents(entries, recipes)

@@ -62,7 +62,7 @@ def cut_all(  # noqa: PLR0913 (a model, where it lies, and what it has to fit)
     read = headers.read_all(source, (files[shard] for one in found for shard in one.shards), alive)
     tilings = tiles.plan_all(found, {path: one.header for path, one in read.items()}, room, others)
     if isinstance(tilings, Untileable):
-        raise UncuttableError(tilings.reason, f"{source.uri}: {tilings.message}")
+        raise UncuttableError(tilings.reason, f"{source.title}: {tilings.message}")
     return tuple(_cut(source, one, tiling, files, read) for one, tiling in zip(found, tilings, strict=True))
 
 
@@ -72,7 +72,7 @@ def cut_again(source: Source, told: Checkpoint, alive: Callable[[], None]) -> Cu
     data = headers.read_whole(source, told.index) if told.index else b""
     index = indexes.parse(data) if told.index else indexes.NONE
     if isinstance(index, str):
-        raise UncuttableError("IndexWrong", f"{told.path!r} in {source.uri}: {index}")
+        raise UncuttableError("IndexWrong", f"{told.path!r} in {source.title}: {index}")
     folder, _, name = told.path.rpartition("/")
     stem = name.removesuffix(indexes.SUFFIX)
     found = checkpoints.Checkpoint(folder, stem, tuple(files), index, indexed=told.index is not None)
@@ -82,7 +82,7 @@ def cut_again(source: Source, told: Checkpoint, alive: Callable[[], None]) -> Cu
     read = headers.read_all(source, told.shards, alive)
     tiling = tiles.plan(found, {path: one.header for path, one in read.items()}, room)
     if isinstance(tiling, Untileable):
-        raise UncuttableError(tiling.reason, f"{source.uri}: {tiling.message}")
+        raise UncuttableError(tiling.reason, f"{source.title}: {tiling.message}")
     return _cut(source, found, tiling, files, read)
 
 

@@ -55,7 +55,7 @@ def read(source: Source, file: File, most: int) -> Read:
     if isinstance(size, Broken):
         raise _broken(source, file, size)
     if size > most:
-        what = f"the headers of {source.uri} have more than {MOST} bytes (met at {file.path!r})"
+        what = f"the headers of {source.title} have more than {MOST} bytes (met at {file.path!r})"
         raise UncuttableError("HeadersTooLarge", f"{what}: choose layout: files")
     data = _bytes(source, content, 0, size)
     header = safetensors.parse(data, file.size)
@@ -84,5 +84,5 @@ def _bytes(source: Source, content: Content, begin: int, end: int) -> bytes:
 
 
 def _broken(source: Source, file: File, why: Broken) -> UncuttableError:
-    what = f"{file.path!r} in {source.uri} is no safetensors file: at byte {why.offset} {why.reason}"
+    what = f"{file.path!r} in {source.title} is no safetensors file: at byte {why.offset} {why.reason}"
     return UncuttableError("BrokenHeader", f"{what}: {_CURE}")

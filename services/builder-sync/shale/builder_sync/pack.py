@@ -14,12 +14,13 @@ from shale.builder_sync.arranging import cut_up
 from shale.builder_sync.contents import Contents, contents
 from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.headers import UncuttableError
-from shale.builder_sync.places import WORTH, Keeper
+from shale.builder_sync.known import is_small
+from shale.builder_sync.places import Keeper
 from shale.builder_sync.recipe import blocks
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
-from shale.contracts.jobs import PackLayer
+from shale.contracts.jobs import PackLayer, place
 from shale.oci import tarball
 from shale.oci.digest import Block
 from shale.oci.limits import Limits
@@ -46,8 +47,8 @@ def _nowhere(job: PackLayer, entries: tuple[Entry, ...]) -> None:
 
 
 def hashes_first(layer: Layer) -> bool:
-    """Say whether a layer is hashed before it is sent, where nothing is known of it: what is small is read quickly."""
-    return layer.size < WORTH
+    """Say whether a layer is hashed before it is sent, by who has no index to ask."""
+    return is_small(layer)
 
 
 def scan_source(
@@ -62,9 +63,9 @@ def scan_source(
     if isinstance(scan, Unscannable):
         return Stall(scan.reason, scan.message)
     if tensors is None:
-        return _fitting(Listed(scan.files, scan.small()), source.uri)
+        return _fitting(Listed(scan.files, scan.small()), source.title)
     try:
-        return _fitting(cut_up(source, scan, tensors, alive), source.uri)
+        return _fitting(cut_up(source, scan, tensors, alive), source.title)
     except UncuttableError as error:
         return error.stall
     except SourceChangedError as error:
@@ -73,11 +74,11 @@ def scan_source(
         return Stall(error.why.reason, error.why.message)
 
 
-def _fitting(listed: Listed, uri: str) -> Listed | Stall:
+def _fitting(listed: Listed, title: str) -> Listed | Stall:
     """Keep back a listing that no message could carry."""
     if len(msgspec.json.encode(listed)) <= MAX_LISTED:
         return listed
-    what = f"{uri} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
+    what = f"{title} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
@@ -192,13 +193,13 @@ def _pack(
     known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
     if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
         progress(size)
-        return _packed(job.layer, known, reused=True)
+        return packed(job.layer, known, reused=True)
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
-            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
+            return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
         case Pushed() as pushed:
-            return _packed(job.layer, pushed, reused=False)
+            return packed(job.layer, pushed, reused=False)
 
 
 def _hashed(reading: Reading, progress: Progress) -> Pushed:
@@ -206,7 +207,8 @@ def _hashed(reading: Reading, progress: Progress) -> Pushed:
         return reel.pushed()
 
 
-def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+def packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+    """Return a layer as its milestone tells of it."""
     role = "weight" if layer.files or layer.tile else "small"
     count = len(layer.files) or (layer.small.count if layer.small else int(layer.tile is not None))
     return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused, count)

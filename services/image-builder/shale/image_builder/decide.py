@@ -3,8 +3,8 @@
 import msgspec
 
 from shale.contracts.artifact import Layer, PackedLayer
-from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
-from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.facts import LayerLost, LayersPlanned, StorageReady, Wanted
+from shale.contracts.jobs import PackLayer, ScanArtifact, place
 from shale.contracts.resources import Registry
 from shale.image_builder.seen import (
     CheckAccess,
@@ -70,9 +70,10 @@ def _prepare(seen: Seen) -> Decision:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
         return _taken(seen, seen.tag)
-    scan = _scan(seen, seen.storage.uri)
+    storage = seen.storage
+    scan = _scan(seen, storage)
     if scan.part in seen.asked and seen.scan is None:
-        return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
+        return Wait("Scanning", f"lists what lies at {place(storage)}", until=seen.now + A_DAY)
     if seen.reached is None and seen.scan is None:
         return Do(CheckAccess())
     tags = candidates(seen.spec, seen.about.uid)
@@ -88,14 +89,15 @@ def _prepare(seen: Seen) -> Decision:
     return _planned(seen, LayersPlanned(about=seen.about, layers=plan, tag=tag))
 
 
-def _scan(seen: Seen, uri: str) -> ScanArtifact:
+def _scan(seen: Seen, storage: StorageReady) -> ScanArtifact:
     """Ask for the listing; who lists cuts checkpoints into tiles, for what the registry takes."""
-    scan = ScanArtifact(seen.about, "all~1", uri, seen.spec.include, seen.spec.exclude)
-    if seen.spec.layout == "files":
+    spec = seen.spec
+    scan = ScanArtifact(seen.about, "all~1", storage.uri, spec.include, spec.exclude, storage.title)
+    if spec.layout == "files":
         return scan
     limits = limits_of(seen.host)
     return msgspec.structs.replace(
-        scan, layout=seen.spec.layout, max_layers=limits.max_layers, max_layer_bytes=limits.max_layer_bytes
+        scan, layout=spec.layout, max_layers=limits.max_layers, max_layer_bytes=limits.max_layer_bytes
     )
 
 
@@ -146,6 +148,7 @@ def _pack(seen: Seen, layer: Layer) -> PackLayer:
         exclude=spec.exclude,
         push_secret=spec.push_secret_ref.name if spec.push_secret_ref else "",
         registry=spec.registry or Registry(),
+        title=storage.title if storage else "",
         checkpoints=cut_from(layer, seen.scan.checkpoints if seen.scan else ()),
     )
 
