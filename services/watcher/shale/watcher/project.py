@@ -78,7 +78,7 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         return "Deleting", reconciling("Deleting", _ending(told))
     storage = _storage(told)
     if (built := told.one(ImageBuilt)) is not None:
-        return "Ready", (*ready("ImageBuilt", f"{built.image}@{built.digest}"), *storage)
+        return "Ready", (*ready("ImageBuilt", f"{built.image}@{built.digest}{_uncut(told)}"), *storage)
     if refusals := told.all(Refused):
         refused = min(refusals, key=lambda fact: fact.part)
         return "Failed", (*stalled(refused.reason, refused.message[:MESSAGE]), *storage)
@@ -102,13 +102,21 @@ def _ending(told: Told) -> str:
     return f"waits for {', '.join(holder + tries.get(holder, '') for holder in told.holders)}"[:MESSAGE]
 
 
+def _uncut(told: Told) -> str:
+    """Return what is to be said of a version that was to be cut into tiles and had nothing to cut; else nothing."""
+    scan, spec = told.one(Scanned), told.declared.spec if told.declared else None
+    if scan is None or scan.checkpoints or not isinstance(spec, ModelVersionSpec) or spec.layout != "tensors":
+        return ""
+    return "; packed as files: no safetensors checkpoint of 16 MiB or more lies there"
+
+
 def _dry_run(told: Told) -> str:
     """Return what a dry run found out; empty when it is none, or not through: then nothing is worked on any more."""
     plan, spec = told.one(LayersPlanned), told.declared.spec if told.declared else None
     if plan is None or not isinstance(spec, ModelVersionSpec) or not spec.dry_run:
         return ""
     size = amount(sum(layer.size for layer in plan.layers))
-    return f"dry run: {len(plan.layers)} layers, {size}; set dryRun: false to pack them"
+    return f"dry run: {len(plan.layers)} layers, {size}; set dryRun: false to pack them{_uncut(told)}"
 
 
 def _phase(told: Told) -> tuple[Phase, str]:
