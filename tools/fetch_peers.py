@@ -24,11 +24,11 @@ PEERS = TOOLS / "peers"
 SUITE = "sid"
 ORAS = "oras==0.2.43"
 PROGRAMS = ("docker-registry", "buildah", "skopeo", "umoci", "crane")
-# What they are linked with, and what that is linked with in its turn.
+# What they are linked with, and what that is linked with in its turn; netavark is what buildah wants to see.
 LIBRARIES = (
     *("libc6", "libgpgme45", "libassuan9", "libgpg-error0", "libseccomp2", "libsqlite3-0", "libsubid6", "libaudit1"),
     *("libselinux1", "libpcre2-8-0", "libcap-ng0", "libacl1", "libattr1", "libbsd0", "libmd0", "libcrypt1", "libpam0g"),
-    *("libsemanage2", "libsepol2", "libbz2-1.0", "libeconf0", "libgcc-s1"),
+    *("libsemanage2", "libsepol2", "libbz2-1.0", "libeconf0", "libgcc-s1", "netavark"),
 )
 SAYS_VERSION = {"crane": ("version", "--help")}
 SECONDS = 120

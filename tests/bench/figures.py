@@ -48,6 +48,7 @@ PACKING = Group(
         "limit": 120.0,
         "peers": 900.0,
         "changes": 180.0,
+        "pool": 180.0,
         "tensors": 300.0,
         "workers": 300.0,
         "memory": 400.0,

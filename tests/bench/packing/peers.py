@@ -26,7 +26,7 @@ def told(runs: list[Run], size: int) -> dict[str, object]:
     """Return the figures of one side."""
     return {
         "wall_s": figure([took.wall for took, _, _ in runs]),
-        "gb_per_s": figure([size / took.wall / GB for took, _, _ in runs]),
+        "gb_per_s": figure([size / took.wall / GB for took, _, _ in runs], 3),
         "client_cpu_s_per_gb": figure([took.cpu / size * GB for took, _, _ in runs]),
         "registry_cpu_s_per_gb": figure([cpu / size * GB for _, cpu, _ in runs]),
         "peak_rss_mb": figure([took.rss / MB for took, _, _ in runs], 1),

@@ -11,6 +11,7 @@ import msgspec
 PUSHES = "import sys, oras.client as o; o.OrasClient(insecure=True).push(sys.argv[1], files=sys.argv[2:])"
 POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
 STORAGE = '[storage]\ndriver = "overlay"\nrunroot = "{work}/run"\ngraphroot = "{work}/graph"\n'
+HELPERS = '[engine]\nhelper_binaries_dir = ["{tools}/debian/usr/lib/podman"]\n'
 TAG = "v1"
 
 
@@ -55,9 +56,11 @@ def buildah(tools: Path, task: Task) -> list[Step]:
     work = task.work
     (work / "policy.json").write_text(POLICY)
     (work / "storage.conf").write_text(STORAGE.format(work=work))
+    (work / "containers.conf").write_text(HELPERS.format(tools=tools))
     (work / "registries.conf").write_text("")
     (work / "tmp").mkdir()
     environ = {
+        "CONTAINERS_CONF": str(work / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(work / "storage.conf"),
         "CONTAINERS_REGISTRIES_CONF": str(work / "registries.conf"),
         "BUILDAH_ISOLATION": "chroot",
