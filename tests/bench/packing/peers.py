@@ -45,7 +45,7 @@ def against(stage: Stage, registry: DockerRegistry, peer: Peer) -> tuple[dict[st
             mine.append(pushed(stage, registry, ours))
             theirs.append(pushed(stage, registry, partial(peer.steps, TOOLS)))
     except BenchError as error:
-        return {"not_measured": str(error)[-500:]}, mine
+        return {"not_measured": stage.why(error)}, mine
     size = held(stage.model())
     walls = ([took.wall for took, _, _ in theirs], [took.wall for took, _, _ in mine])
     return {"ratio_wall": paired(*walls), **told(theirs, size)}, mine

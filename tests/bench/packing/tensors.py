@@ -51,7 +51,7 @@ def main() -> None:
             for name, changed in changes.items():
                 found[name] = told(*sent(stage, meter, name, changed), weights.size_of(tensors, changed), size)
         except BenchError as error:
-            tell({"not_measured": str(error)[-300:]})
+            tell({"not_measured": stage.why(error)})
             return
     tell({"n": 1, "model_mb": round(size / MB, 1), "first_push_sent_mb": round(first / MB, 1), **found})
 

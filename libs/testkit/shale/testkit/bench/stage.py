@@ -12,12 +12,14 @@ from pathlib import Path
 import msgspec
 
 from shale.testkit.bench import weights
-from shale.testkit.bench.measure import GB, Spent, cpu_of, spent, together
+from shale.testkit.bench.measure import GB, BenchError, Spent, cpu_of, spent, together
 from shale.testkit.bench.peers import Step, Task
 from shale.testkit.dockerregistry import DockerRegistry, Setting
 
 ROOT = Path(__file__).resolve().parents[5]
 PEERS = ROOT / ".tools" / "peers"
+REASON = 400
+"""Characters of why something was not measured: its last words say most."""
 THREADS = 2
 """Of our side on this machine: as many as it has cores."""
 
@@ -41,6 +43,10 @@ class Stage(msgspec.Struct, frozen=True):
             shutil.rmtree(folder, ignore_errors=True)
             weights.write(folder, self.tensors, changed, like=self.model() if changed else None)
         return folder
+
+    def why(self, error: BenchError) -> str:
+        """Return why something was not measured, without the folders of this machine."""
+        return str(error).replace(str(ROOT), ".").replace(str(self.folder), "FOLDER")[-REASON:]
 
     @contextmanager
     def room(self) -> Generator[Path]:
