@@ -34,12 +34,13 @@ def main(model: Path, image: str, threads: int) -> None:
     assert not isinstance(registry, NoAccess), registry
     found = scan_source(source)
     assert isinstance(found, Listed)
+    again = bool(registry.tags(repo))  # where a version is, most of it may be there
     layers = plan.plan_layers(found.files, found.small, limits_of(""))
     assert isinstance(layers, tuple)
 
     def packed(layer: Layer) -> PackedLayer:
         job = PackLayer(ABOUT, layer.part, uri, repo, layer)
-        done = pack_layer(job, source, registry, lambda _: None)
+        done = pack_layer(job, source, registry, lambda _: None, hash_first=again)
         assert isinstance(done, PackedLayer), done
         return done
 
@@ -51,7 +52,7 @@ def publish(registry: Registry, repo: str, tag: str, layers: list[PackedLayer]) 
     """Publish the image over its layers."""
     documents = manifest.build(layers, tag)
     for blob in documents.blobs:
-        push(registry, repo, [blob.data], blob.descriptor.digest)
+        push(registry, repo, blob.data, blob.descriptor.digest)
     by_digest = {one.descriptor.digest: one for one in documents.manifests}
     for one in documents.manifests:
         registry.put_manifest(repo, one.data, one.descriptor.media_type)
