@@ -11,17 +11,17 @@ import limit
 from shale.testkit.bench import weights
 from shale.testkit.bench.measure import GB, MB, figure, held
 from shale.testkit.bench.meter import Meter
-from shale.testkit.bench.peers import Task
+from shale.testkit.bench.peers import TAG, Task
 from shale.testkit.bench.stage import THREADS, Stage, asked, ours, run, tell
 
 SHARD = 1
 
 
-def sent(stage: Stage, meter: Meter, model: Path) -> tuple[float, int]:
+def sent(stage: Stage, meter: Meter, model: Path, tag: str = TAG) -> tuple[float, int]:
     """Push; return seconds, and the bytes that went to the registry."""
     before = meter.up
     with stage.room() as work:
-        took, _ = run(ours(Task(model, meter.host, "bench/model", work)))
+        took, _ = run(ours(Task(model, meter.host, "bench/model", work, tag)))
     return took.wall, meter.up - before
 
 
@@ -39,7 +39,7 @@ def main() -> None:
                 first.append(sent(stage, meter, stage.model()))
                 again.append(sent(stage, meter, stage.model()))
                 limits.append(limit.hashed(THREADS))
-                shard.append(sent(stage, meter, other))
+                shard.append(sent(stage, meter, other, "v2"))
     shares = [size / GB / wall / rate for (wall, _), (rate, _) in zip(again, limits, strict=True)]
     tell(
         {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from shale.testkit.bench import weights
 from shale.testkit.bench.measure import MB, BenchError, held
 from shale.testkit.bench.meter import Meter
-from shale.testkit.bench.peers import Task
+from shale.testkit.bench.peers import TAG, Task
 from shale.testkit.bench.stage import Stage, asked, ours, run, tell
 
 KIND = "mlp.down_proj"
@@ -19,7 +19,7 @@ def sent(stage: Stage, meter: Meter, name: str, changed: Sequence[str] = ()) -> 
     """Push one model; return the bytes that went to the registry, and those of the files that are not the first's."""
     model, before = stage.model(name, changed), meter.up
     with stage.room() as work:
-        run(ours(Task(model, meter.host, "bench/tensors", work), layout="tensors"))
+        run(ours(Task(model, meter.host, "bench/tensors", work, TAG if name == "base" else name), layout="tensors"))
     first = {path.name: path.stat().st_ino for path in stage.model().iterdir()}
     files = [path for path in model.glob("*.safetensors") if path.stat().st_ino != first.get(path.name)]
     return meter.up - before, sum(path.stat().st_size for path in files)

@@ -16,17 +16,18 @@ TAG = "v1"
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What is asked of one: the folder `model` as `host/repo:v1`, and an empty folder `work` of its own."""
+    """What is asked of one: the folder `model` as `host/repo:tag`, and an empty folder `work` of its own."""
 
     model: Path
     host: str
     repo: str
     work: Path
+    tag: str = TAG
 
     @property
     def image(self) -> str:
         """Return the image's name."""
-        return f"{self.host}/{self.repo}:{TAG}"
+        return f"{self.host}/{self.repo}:{self.tag}"
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from shale.testkit.bench import weights
 from shale.testkit.bench.measure import GB, BenchError, Spent, cpu_of, spent, together
-from shale.testkit.bench.peers import Step, Task
+from shale.testkit.bench.peers import TAG, Step, Task
 from shale.testkit.dockerregistry import DockerRegistry, Setting
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -21,7 +21,7 @@ PEERS = ROOT / ".tools" / "peers"
 REASON = 400
 """Characters of why something was not measured: its last words say most."""
 THREADS = 2
-"""Of our side on this machine: as many as it has cores."""
+"""That hash at once for the limit: as many as the machine of these figures has cores."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -89,9 +89,11 @@ def versions() -> dict[str, dict[str, str]]:
 
 
 def ours(task: Task, layout: str = "files") -> list[Step]:
-    """Return our own way, as one command."""
-    script = ROOT / "tests" / "bench" / "packing" / "standin.py"
-    return [Step((sys.executable, str(script), str(task.model), task.image, str(THREADS), layout), task.work)]
+    """Return our own way, as one command; another tag than the first is a version after it."""
+    first = msgspec.structs.replace(task, tag=TAG).image
+    like = ("--like", first) if task.image != first else ()
+    words = ("pack", "--home", str(task.work / "home"), "--layout", layout, *like, str(task.model), task.image)
+    return [Step((sys.executable, "-m", "shale.cli", *words), task.work)]
 
 
 def run(steps: Sequence[Step], pid: int = 0) -> tuple[Spent, float]:
