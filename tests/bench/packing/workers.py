@@ -20,14 +20,13 @@ from shale.testkit.bench.measure import MB, cpu_of, load, peak_of
 from shale.testkit.bench.meter import Meter
 from shale.testkit.bench.sink import Sink
 from shale.testkit.bench.stage import asked, tell
-from shale.testkit.bench.yard import Yard, weight, yard
+from shale.testkit.bench.yard import KEY, Yard, weight, yard
 from shale.testkit.nats import free_port
 
 RATE = 10 * MB
 COUNTS = (1, 2, 4, 8)
 SECONDS = 4.8
 """That one layer takes at that rate."""
-KEY = secrets.token_hex(32)
 CLAIM = "0b5c"
 WITHIN = 200.0
 
@@ -85,9 +84,8 @@ async def main() -> None:
     stage, found = asked(), dict[int, dict[str, float]]()
     with stage.room() as room, Sink() as sink, Meter(sink.host, RATE) as registry:
         files = sparse(room / "model", max(COUNTS) * CARD.concurrency, int(RATE * SECONDS))
-        (room / "key").write_text(KEY)
         with reader(room / "model") as uri:
-            async with yard(room, {"SHALE_READER_KEY_FILE": str(room / "key")}) as at:
+            async with yard(room, {}) as at:
                 for count in COUNTS:
                     found[count] = await packed(at, count, uri, registry.host, files)
     first = found[COUNTS[0]]["wall_s"]

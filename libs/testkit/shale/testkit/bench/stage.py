@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from shale.testkit.bench import weights
-from shale.testkit.bench.measure import GB, BenchError, Spent, cpu_of, spent, together
+from shale.testkit.bench.measure import GB, MB, BenchError, Spent, cpu_of, spent, together
 from shale.testkit.bench.peers import TAG, Step, Task
 from shale.testkit.dockerregistry import DockerRegistry, Setting
 
@@ -38,7 +38,7 @@ class Stage(msgspec.Struct, frozen=True):
 
     def model(self, name: str = "base", changed: Sequence[str] = ()) -> Path:
         """Return a model's folder, written when nobody did yet; one with changes is laid beside the first."""
-        folder = self.folder / name
+        folder = self.folder / f"{name}-{self.size // MB}mb"
         if not (folder / "config.json").exists():  # it is written last
             shutil.rmtree(folder, ignore_errors=True)
             weights.write(folder, self.tensors, changed, like=self.model() if changed else None)

@@ -35,6 +35,8 @@ MOST = 64 << 20
 """Bytes that a stream may hold here."""
 SPEC = ModelVersionSpec("bench", "registry.example/bench", Storage(local_storage=LocalStorage("/bench", "node")))
 NAME = "builder-sync"
+KEY = secrets.token_hex(32)
+"""The pool's: readers know its workers by it, and its index is signed with it."""
 
 
 class _Delivered(Protocol):
@@ -106,12 +108,15 @@ class Yard:
 @asynccontextmanager
 async def yard(folder: Path, environ: Mapping[str, str], ack_wait: float = 30) -> AsyncGenerator[Yard]:
     """Yield a yard without workers, its logs in `folder`; all that it started is ended afterwards."""
+    key = folder / "key"
+    key.write_text(KEY)
     with NatsServer(folder / "nats") as server:
         env = {
             **os.environ,
             "SHALE_NATS_URL": server.url,
             "SHALE_ACK_WAIT": str(ack_wait),
             "SHALE_DRAIN_SECONDS": "0.2",
+            "SHALE_READER_KEY_FILE": str(key),
             **environ,
         }
         async with connected(server.url, "bench", fatal=False) as bus:
