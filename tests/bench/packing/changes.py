@@ -12,7 +12,7 @@ from shale.testkit.bench import weights
 from shale.testkit.bench.measure import GB, MB, figure, held
 from shale.testkit.bench.meter import Meter
 from shale.testkit.bench.peers import TAG, Task
-from shale.testkit.bench.stage import THREADS, Stage, asked, ours, run, tell
+from shale.testkit.bench.stage import THREADS, Stage, asked, ours, run, start, tell
 
 SHARD = 1
 
@@ -32,6 +32,7 @@ def main() -> None:
     truly = weights.size_of(stage.tensors, changed)
     other, size = stage.model("shard", changed), held(stage.model())
     first, again, shard, limits = (list[tuple[float, float]]() for _ in range(4))
+    starts: list[float] = []
     with stage.registry() as registry:
         for _ in range(stage.rounds):
             registry.wipe()
@@ -39,8 +40,12 @@ def main() -> None:
                 first.append(sent(stage, meter, stage.model()))
                 again.append(sent(stage, meter, stage.model()))
                 limits.append(limit.hashed(THREADS))
+                starts.append(start(stage, registry.host, "bench/empty").wall)
                 shard.append(sent(stage, meter, other, "v2"))
     shares = [size / GB / wall / rate for (wall, _), (rate, _) in zip(again, limits, strict=True)]
+    beyond = [
+        size / GB / (wall - begun) / rate for (wall, _), begun, (rate, _) in zip(again, starts, limits, strict=True)
+    ]
     tell(
         {
             "n": stage.rounds,
@@ -53,6 +58,8 @@ def main() -> None:
                 "wall_s": figure([wall for wall, _ in again]),
                 "sent_mb": figure([up / MB for _, up in again], 3),
                 "share_of_sha256_limit": figure(shares, 3),
+                "start_s": figure(starts, 3),
+                "share_of_sha256_limit_beyond_start": figure(beyond, 3),
             },
             "one_shard_of_four": {
                 "wall_s": figure([wall for wall, _ in shard]),

@@ -7,10 +7,10 @@ import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from shale.testkit.bench.measure import GB, MB, cpu_of, figure, held
+from shale.testkit.bench.measure import GB, MB, Spent, cpu_of, figure, held
 from shale.testkit.bench.peers import Task
 from shale.testkit.bench.sink import Sink
-from shale.testkit.bench.stage import THREADS, Stage, asked, ours, run, tell
+from shale.testkit.bench.stage import THREADS, Stage, asked, ours, run, start, tell
 
 BLOCK = 1 << 20
 HASHED = 1 << 30
@@ -53,14 +53,20 @@ def main() -> None:
     stage.model()
     limits = {1: list[tuple[float, float]](), THREADS: list[tuple[float, float]]()}
     runs: list[dict[str, float]] = []
+    starts: list[Spent] = []
     with Sink() as sink:
         packed_once = packed(stage, sink, 0)  # the model is in the page cache, and everything was imported once
         for number in range(1, stage.rounds + 1):
             for threads, found in limits.items():
                 found.append(hashed(threads))
             runs.append(packed(stage, sink, number))
+            starts.append(start(stage, sink.host, f"bench/empty-{number}"))
     told = {name: figure([one[name] for one in runs], 3) for name in packed_once}
     shares = [one["gb_per_s"] / limit for one, (limit, _) in zip(runs, limits[THREADS], strict=True)]
+    size, best = held(stage.model()) / GB, limits[THREADS]
+    beyond = [
+        size / (one["wall_s"] - begun.wall) / rate for one, begun, (rate, _) in zip(runs, starts, best, strict=True)
+    ]
     extra = [one["client_cpu_s_per_gb"] / cpu for one, (_, cpu) in zip(runs, limits[1], strict=True)]
     tell(
         {
@@ -76,6 +82,11 @@ def main() -> None:
             },
             "packer": told,
             "share_of_sha256_limit": figure(shares, 3),
+            "start": {
+                "wall_s": figure([one.wall for one in starts], 3),
+                "cpu_s": figure([one.cpu for one in starts], 3),
+            },
+            "share_of_sha256_limit_beyond_start": figure(beyond, 3),
             "ratio_cpu_to_sha256": figure(extra),
         }
     )

@@ -2,9 +2,11 @@
 
 A layer is read from a real reader and sent to a registry that keeps nothing, so that neither the disk nor the
 registry's own work is the limit: only how many connections there are. As many layers as the most workers take at once.
+Where `machine_busy` comes near 1 the processors are the limit, and the share of linear says nothing of the workers.
 """
 
 import asyncio
+import os
 import secrets
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from pathlib import Path
 from shale.builder_sync.card import CARD
 from shale.contracts.artifact import File
 from shale.sources.reader import wire
-from shale.testkit.bench.measure import MB, cpu_of, load, peak_of
+from shale.testkit.bench.measure import MB, busy_seconds, cpu_of, load, peak_of
 from shale.testkit.bench.meter import Meter
 from shale.testkit.bench.sink import Sink
 from shale.testkit.bench.stage import asked, tell
@@ -61,12 +63,12 @@ def sparse(folder: Path, count: int, size: int) -> list[File]:
     return [weight(path.name, folder) for path in sorted(folder.iterdir())]
 
 
-async def packed(at: Yard, count: int, uri: str, host: str, files: list[File]) -> dict[str, float]:
+async def packed(at: Yard, count: int, uri: str, host: str, files: list[File], sink: int) -> dict[str, float]:
     """Return what so many workers took for all layers."""
     workers = await at.has(count)
     await asyncio.sleep(1)  # they ask for work by now
-    before = sum(cpu_of(one.pid) for one in workers)
-    began = time.monotonic()
+    before, around = sum(cpu_of(one.pid) for one in workers), time.process_time() + cpu_of(sink)
+    busy, began = busy_seconds(), time.monotonic()
     layers = await at.asks(uri, f"{host}/bench/{secrets.token_hex(4)}", files)
     await at.hears(len(layers), WITHIN)
     wall = time.monotonic() - began
@@ -74,6 +76,8 @@ async def packed(at: Yard, count: int, uri: str, host: str, files: list[File]) -
         "wall_s": round(wall, 2),
         "mb_per_s": round(sum(file.size for file in files) / wall / MB, 1),
         "cpu_s": round(sum(cpu_of(one.pid) for one in workers) - before, 2),
+        "proxies_and_sink_cpu_s": round(time.process_time() + cpu_of(sink) - around, 2),
+        "machine_busy": round((busy_seconds() - busy) / wall / (os.cpu_count() or 1), 2),
         "peak_rss_mb": round(max(peak_of(one.pid) for one in workers) / MB, 1),
         "load_after": load(),
     }
@@ -85,9 +89,10 @@ async def main() -> None:
     with stage.room() as room, Sink() as sink, Meter(sink.host, RATE) as registry:
         files = sparse(room / "model", max(COUNTS) * CARD.concurrency, int(RATE * SECONDS))
         with reader(room / "model") as uri:
-            async with yard(room, {}) as at:
-                for count in COUNTS:
-                    found[count] = await packed(at, count, uri, registry.host, files)
+            for count in COUNTS:
+                (room / str(count)).mkdir()
+                async with yard(room / str(count), {}) as at:  # a new one knows nothing of these files
+                    found[count] = await packed(at, count, uri, registry.host, files, sink.pid)
     first = found[COUNTS[0]]["wall_s"]
     linear = {count: round(first / one["wall_s"] / count, 3) for count, one in found.items()}
     tell(

@@ -74,6 +74,14 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds() -> float:
+    """Return the seconds that the machine's processors have worked so far, for whomever."""
+    user, nice, system, _idle, _waits, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_of(pid: int) -> int:
     """Return the most bytes that a running process held in memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

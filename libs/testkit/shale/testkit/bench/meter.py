@@ -6,7 +6,7 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Self
 
-PIECE = 64 << 10
+PIECE = 256 << 10
 BUFFER = 256 << 10
 """Bytes that the system may hold for a connection: more would pass the limit in one go."""
 END_WITHIN = 30.0

@@ -103,6 +103,15 @@ def run(steps: Sequence[Step], pid: int = 0) -> tuple[Spent, float]:
     return took, (cpu_of(pid) - before if pid else 0.0)
 
 
+def start(stage: Stage, host: str, repo: str) -> Spent:
+    """Return what our side takes for a model of no weight: to start, to ask, to publish."""
+    with stage.room() as room:
+        (room / "model").mkdir()
+        (room / "model" / "config.json").write_text("{}")
+        took, _ = run(ours(Task(room / "model", host, repo, room)))
+    return took
+
+
 def tell(figures: object) -> None:
     """Print what a bench found, as JSON."""
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
