@@ -40,6 +40,7 @@ WRONG = {
     "secrets.wrong": "import shale.kube.cel, shale.oci.plan",
     "watcher.wrong": "import shale.builder_sync, celpy, kubernetes, rich",
     "builder_sync.decide": "import shale.runtime.loop",
+    "weights.wrong": "import os, shale.oci.plan",
     "common.wrong": "",
 }
 FORBIDDEN = [
@@ -56,6 +57,8 @@ FORBIDDEN = [
     pytest.param("shale.watcher.wrong -> kubernetes", id="clusters have one door"),
     pytest.param("shale.watcher.wrong -> rich", id="tables belong to the command line"),
     pytest.param("shale.builder_sync.decide -> shale.runtime.loop", id="who decides has no door behind another module"),
+    pytest.param("shale.weights.wrong -> os", id="tensors are data"),
+    pytest.param("shale.weights.wrong -> shale.oci.plan", id="tensors know no images"),
     pytest.param("common", id="a package without a layer is a question"),
 ]
 # The real members are on sys.path as well: only the small house may be seen.

@@ -8,6 +8,7 @@ from shale.contracts.about import About
 from shale.contracts.facts import Released
 from shale.contracts.resources import KINDS, ModelVersion, ModelVersionStatus
 from shale.contracts.resources.meta import Condition
+from shale.kube.conditions import RETRYING, cause
 from shale.kube.resources import Conflict, Invalid, Missing, Resources
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
@@ -18,15 +19,21 @@ from shale.watcher.project import TERMINAL, WAITS, project
 
 STEP_BYTES = 0.05
 STEP_SECONDS = 5.0
-"""A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md)."""
+"""A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md).
 
+Another cause of a retry waits as long: it may be another one at each try.
+"""
+PASSING_SECONDS = 1.0
+"""What is only further on its way is written no sooner after the last write: 1 KB goes through five phases in 0.1 s,
+and each write costs the API server, etcd and whoever watches. Ends, stalls and retries are written at once."""
 
-COUNTING = frozenset({"Packing", "Retrying"})
-"""Reasons whose messages hold numbers that move all the time: layers, seconds."""
+ROAD = frozenset({"Provisioning", "Scanning", "Packing", "Publishing"})
+COUNTING = "Packing"
+"""The reason whose message is nothing but a count: of layers."""
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The object as it stands, what was told of it, and when its progress was written last."""
+    """The object as it stands, what was told of it, and when it was written last; unwritten, when it was seen first."""
 
     told: Told
     object: ModelVersion | None
@@ -54,16 +61,24 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if _is_outlived(told):  # first: a status that cannot be written must not let them pile up
         return Do(_outlived(told))
     status = project(told, obj.status, _rfc3339(told.now))
-    if _is_first_wait(obj.status, status):
+    if status == obj.status:
         return Done()
-    if status != obj.status:
-        if _only_progress(obj.status, status):
-            if _step(obj.status, status) < STEP_BYTES:
-                return Done()  # the reading that makes the step wakes us
-            if told.now < (due := seen.written + STEP_SECONDS):
-                return Wait("Throttled", "", until=due)
-        return Do(ApplyStatus(status))
-    return Done()
+    if (pause := _pause(obj.status, status)) is None:
+        return Done()  # the reading that makes the step wakes us
+    if seen.written <= told.now < (due := seen.written + pause):  # a clock that was set back holds up nothing
+        return Wait("Throttled", "", until=due)
+    return Do(ApplyStatus(status))
+
+
+def _pause(before: ModelVersionStatus, after: ModelVersionStatus) -> float | None:
+    """Return the seconds that must lie between two writes of which this is the second; None: it is not worth one."""
+    if _is_first_wait(before, after):
+        return PASSING_SECONDS
+    if _only_counts(before, after):
+        return STEP_SECONDS if _step(before, after) >= STEP_BYTES else None
+    if _retries_on(before, after):
+        return STEP_SECONDS
+    return PASSING_SECONDS if _passes(before, after) else 0
 
 
 def _is_left(told: Told) -> bool:
@@ -73,15 +88,36 @@ def _is_left(told: Told) -> bool:
 
 
 def _is_first_wait(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """No status is written before the first change of phase, unless there is more to say than that it waits."""
+    """Whether there is no more to say for a start than that it waits: the first change of phase says more."""
     return not before.phase and after.phase == "Provisioning" and all(c.message == WAITS for c in after.conditions)
 
 
-def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """Whether nothing but numbers moved, those in messages that count included."""
+def _passes(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether one generation went from one step of the road to another, and nobody has anything to do or to know."""
+    same = (before.observed_generation, before.digest) == (after.observed_generation, after.digest)
+    return same and before.phase in ROAD and after.phase in ROAD and _goes(before) and _goes(after)
+
+
+def _goes(status: ModelVersionStatus) -> bool:
+    """Whether all that is said of a status is its phase: no stall, no retry, no dry run's result."""
+    says = {condition.type: condition.reason for condition in status.conditions}
+    return says.get("Ready") == says.get("Reconciling") == status.phase
+
+
+def _only_counts(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether nothing moved but what is counted: bytes, layers, the seconds to a retry."""
     if _standing(before) != _standing(after):
         return False
     return [_gist(condition) for condition in before.conditions] == [_gist(condition) for condition in after.conditions]
+
+
+def _retries_on(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether it was retried and is, whatever the cause is now."""
+    return _standing(before) == _standing(after) and _reason(before) == _reason(after) == RETRYING
+
+
+def _reason(status: ModelVersionStatus) -> str:
+    return next((condition.reason for condition in status.conditions if condition.type == "Ready"), "")
 
 
 def _standing(status: ModelVersionStatus) -> tuple[str, int, str]:
@@ -90,7 +126,7 @@ def _standing(status: ModelVersionStatus) -> tuple[str, int, str]:
 
 
 def _gist(condition: Condition) -> tuple[str, str, str, str]:
-    message = "" if condition.reason in COUNTING else condition.message
+    message = "" if condition.reason == COUNTING else cause(condition)
     return condition.type, condition.status, condition.reason, message
 
 
@@ -131,6 +167,8 @@ class Scribe:
         if not isinstance(obj, ModelVersion) or obj.metadata.uid != about.uid or told.gone:
             self.written.pop(about.uid, None)
         mine = obj if isinstance(obj, ModelVersion) and obj.metadata.uid == about.uid else None
+        if mine is not None and not mine.status.phase and not told.gone:
+            self.written.setdefault(about.uid, told.now)
         return Seen(told, mine, self.written.get(about.uid, 0))
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
