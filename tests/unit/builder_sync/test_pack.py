@@ -25,6 +25,7 @@ from shale.runtime.beat import Stopped
 from shale.sources import beneath, roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Unscannable
+from shale.testkit.fulldisk import no_more_than
 
 REPO, URI = "team/resnet", "file:///models/resnet"
 TREE = {"config.json": b"{}", "onnx/model.onnx": b"x" * 100, "model.safetensors": bytes(range(256)) * 65_600}
@@ -188,6 +189,9 @@ def test_what_progress_raises_at_the_second_reading_stops_the_work_and_leaves_no
     [
         pytest.param(lambda world: world.write("model.safetensors", b"x"), "is 1 bytes now", id="cut"),
         pytest.param(
+            lambda world: world.write("model.safetensors", TREE["model.safetensors"] + b"x"), "bytes now", id="grown"
+        ),
+        pytest.param(
             lambda world: world.write("model.safetensors", TREE["model.safetensors"]), "was written", id="written anew"
         ),
         pytest.param(lambda world: (world.folder / "model.safetensors").unlink(), "cannot be opened", id="gone"),
@@ -324,6 +328,14 @@ def test_a_registry_that_fails_for_now_passes(world):
     with pytest.raises(Transient):
         world.pack(world.jobs()[1])
     assert open_files() == before
+
+
+def test_a_disk_that_is_full_is_told_with_its_cure_and_holds_nothing_half(world):
+    job, before = world.jobs()[1], open_files()
+    with no_more_than(2**20), pytest.raises(Refused, match="cannot write the blob") as raised:
+        world.pack(job)
+    assert raised.value.why.reason == "FileTooLarge"
+    assert (world.files(), open_files()) == ([], before)
 
 
 class Kept(Keeper):

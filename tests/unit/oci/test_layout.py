@@ -1,11 +1,9 @@
 """What only the folder can do; what every registry does is in tests/contract/doors/test_registry.py."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +12,7 @@ from shale.oci import digest, indexfile, manifest
 from shale.oci.layout import Layout
 from shale.oci.registry import Data, Pushed, push
 from shale.testkit.bodies import Cut, Enough
+from shale.testkit.fulldisk import no_more_than
 
 REPO = "localhost:5000/models/resnet"
 
@@ -125,17 +124,6 @@ def test_uploads_of_the_living_are_never_swept(layout, tmp_path):
     with layout.upload(REPO) as first:
         assert first.send(Data(b"one"), moved=another).size == 3
     assert met == [(3, 2)]
-
-
-@contextmanager
-def no_more_than(size):
-    """Let the kernel refuse writes beyond `size`, as a full disk does, though it says EFBIG."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_told_and_nothing_half_is_published(layout, tmp_path):
