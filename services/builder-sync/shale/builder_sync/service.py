@@ -89,11 +89,14 @@ class BuilderSync:
                 return await self._pack(effect, job, seen, beat)
 
     async def _find(self, job: PackLayer, blob: Blob, places: tuple[str, ...], seen: Seen, beat: Beat) -> Seen:
+        told = None if self.registries.host(job.repo) else beat.moved
+
         def found(registry: Registry) -> str:
             beat.moved(0)
             if find.is_there(registry, job.repo, blob):
                 return "index"
-            return "mount" if find.is_mounted(registry, job.repo, blob, places) else ""
+            elsewhere = tuple(find.Place(repo, told) for repo in places)
+            return "mount" if find.is_mounted(registry, job.repo, blob, elsewhere) else ""
 
         how = await asyncio.to_thread(self._at, job, beat, found)
         if isinstance(how, Stall):
