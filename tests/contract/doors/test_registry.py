@@ -330,3 +330,9 @@ def test_what_is_no_tag_is_refused(registry, tag):
     image = an_image(registry)
     with pytest.raises(ValueError, match="is not a tag"):
         registry.put_manifest(REPO, image.manifests[0].data, IMAGE_MANIFEST, tag)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 7000), (5, 5 + 700), (6999, 7000)])
+def test_a_part_of_a_blob_ends_where_it_was_asked_to(registry, start, end):
+    name = pushed(registry, REPO, [WEIGHTS]).digest
+    assert b"".join(registry.pull(REPO, name, start, end)) == WEIGHTS[start:end]

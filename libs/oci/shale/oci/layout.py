@@ -49,9 +49,10 @@ class Layout:
             except FileNotFoundError:
                 return None
 
-    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
+    def pull(self, repo: str, digest: str, offset: int = 0, end: int | None = None) -> Iterator[bytes] | None:
         """See `Registry.pull`."""
-        return None if self.has(repo, digest) is None else _read(self._blob(repo, digest), offset)
+        there = self.has(repo, digest)
+        return None if there is None else _read(self._blob(repo, digest), offset, there if end is None else end)
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
         """See `Registry.upload`."""
@@ -177,8 +178,8 @@ def _link(source: Path, blob: Path) -> None:
     disk.sync_folder(blob.parent)
 
 
-def _read(blob: Path, offset: int) -> Iterator[bytes]:
+def _read(blob: Path, offset: int, end: int) -> Iterator[bytes]:
     with disk.passing(f"read the blob {blob}"), blob.open("rb", buffering=0) as file:
         file.seek(offset)
-        while block := file.read(BLOCK):
+        while block := file.read(min(BLOCK, max(end - file.tell(), 0))):
             yield block
