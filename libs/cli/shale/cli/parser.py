@@ -174,6 +174,9 @@ def _images(commands: _Commands) -> None:
     _image(pull)
     pull.add_argument("directory", metavar="DIR", help="new or empty")
     pull.add_argument("--force", action="store_true", help="write into a folder that holds files, over some of them")
+    pull.add_argument(
+        "--have", action="append", default=[], metavar="DIR", help="fetch only what is not there, repeatable"
+    )
     verify = _command(commands, "verify", "whether an image is whole; with DIR, whether its files are those there")
     _image(verify)
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")

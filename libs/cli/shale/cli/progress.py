@@ -8,19 +8,27 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 Passing = Callable[[Iterable[bytes]], Iterator[bytes]]
+Count = Callable[[int], None]
 
 
 @contextmanager
 def meter(what: str, total: int) -> Generator[Passing]:
     """Yield what counts the blocks that pass it; `total` in bytes. It draws on standard error, on a terminal only."""
-    bars = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
-    screen = Console(file=sys.stderr)
-    with Progress(*bars, console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
+    with counter(what, total) as count:
 
         def passing(blocks: Iterable[bytes]) -> Iterator[bytes]:
             for block in blocks:
                 yield block
-                progress.advance(task, len(block))
+                count(len(block))
 
         yield passing
+
+
+@contextmanager
+def counter(what: str, total: int) -> Generator[Count]:
+    """Yield what is told of more bytes that are done, by any thread."""
+    bars = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
+    screen = Console(file=sys.stderr)
+    with Progress(*bars, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
