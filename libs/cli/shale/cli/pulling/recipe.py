@@ -54,7 +54,7 @@ def of_file(size: int, path: str, held: str, bytes_held: int, *, whole: bool) ->
 
 
 def path_of(title: str) -> str:
-    """Return the path of the one file that a layer of this name holds; nothing when it holds several, or leaves the folder."""
+    """Return the path of the one file of a layer of this name; none, when it holds several or leaves the folder."""
     path = PurePosixPath(title.removeprefix(PREFIX)) if title.startswith(PREFIX) else PurePosixPath("/")
     return "" if path.is_absolute() or ".." in path.parts or not path.parts else str(path)
 
