@@ -6,8 +6,10 @@ import pytest
 from shale.contracts.about import About
 from shale.contracts.facts import Declared, Gone
 from shale.contracts.resources import FINALIZER, Model, ModelStatus, ModelVersion, ModelVersionSpec, ModelVersionStatus
-from shale.contracts.resources.meta import Metadata
+from shale.contracts.resources.meta import Metadata, OwnerReference
 from shale.contracts.resources.modelversion import LocalStorage, Storage
+from shale.testkit import samples
+from shale.watcher.adopt import ADOPTED, Adoption
 from shale.watcher.announce import AddFinalizer, about, announce, known
 
 SPEC = ModelVersionSpec("resnet", "registry.example/m", Storage(local_storage=LocalStorage("/models", "node-1")))
@@ -47,6 +49,40 @@ TABLE = {
         Gone(ABOUT.at(3)),
     ),
 }
+
+MODEL = Model(Metadata(name="resnet", namespace="team-a", uid="uid-m"))
+OTHER, MINE = OwnerReference("batch/v1", "Job", "train", "uid-j"), samples.owned(MODEL)
+GIVEN = Adoption((MINE,), {ADOPTED: "uid-m"})
+
+GIVING = {
+    "gives a version to its model as it holds it": (META, MODEL, AddFinalizer((FINALIZER,), GIVEN)),
+    "leaves other owners": (
+        msgspec.structs.replace(META, owner_references=(OTHER,)),
+        MODEL,
+        AddFinalizer((FINALIZER,), Adoption((OTHER, MINE), {ADOPTED: "uid-m"})),
+    ),
+    "gives none that was given once": (
+        msgspec.structs.replace(META, annotations={ADOPTED: "uid-old"}),
+        MODEL,
+        AddFinalizer((FINALIZER,)),
+    ),
+    "gives none to a model that is being deleted: it would be collected": (
+        META,
+        Model(msgspec.structs.replace(MODEL.metadata, deletion_timestamp="2026-01-02T00:00:00Z")),
+        AddFinalizer((FINALIZER,)),
+    ),
+    "gives none that is held: the maker does": (HELD, MODEL, Declared(ABOUT, SPEC, META.creation_timestamp)),
+    "gives none that is being deleted": (GOING, MODEL, Gone(ABOUT.at(3))),
+}
+
+
+@pytest.mark.parametrize(("metadata", "model", "step"), GIVING.values(), ids=GIVING.keys())
+def test_giving(metadata, model, step):
+    assert announce(version(metadata), model) == step
+
+
+def test_a_model_is_given_to_nobody():
+    assert announce(Model(META), MODEL) == AddFinalizer((FINALIZER,))
 
 
 @pytest.mark.parametrize(("obj", "step"), TABLE.values(), ids=TABLE.keys())

@@ -13,8 +13,9 @@ from shale.runtime.decision import Do, Done, Look, Wait
 from shale.runtime.plane import Ack
 from shale.runtime.service import Woken
 from shale.runtime.told import Told
+from shale.watcher.adopt import ADOPTED
 from shale.watcher.announce import about
-from shale.watcher.maker import ADOPTED, SOON, Adopt, MakeModel, Maker, Seen, decide
+from shale.watcher.maker import SOON, Adopt, MakeModel, Maker, Seen, decide
 
 NOW = 1_800_000_000.0
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)

@@ -24,7 +24,7 @@ from shale.runtime.decision import Do, Done, Forget, Look, Wait
 from shale.runtime.service import Woken
 from shale.runtime.told import Said, Told
 from shale.watcher.project import project
-from shale.watcher.scribe import STEP_SECONDS, ApplyStatus, Seen, decide
+from shale.watcher.scribe import PASSING_SECONDS, STEP_SECONDS, ApplyStatus, Seen, decide
 
 READ = 40
 """Up to where the facts were read."""
@@ -66,7 +66,11 @@ def write(*facts, **more):
     return Do(ApplyStatus(status(*facts, **more)))
 
 
-PACKING = status(*ROAD)
+SCANNING, PACKING = status(WISH, READY), status(*ROAD)
+THEN = Wait("Throttled", "", until=AT + PASSING_SECONDS)
+NO = Refused(ABOUT, "image-builder", "TagTaken", "why")
+DRY = msgspec.structs.replace(WISH, spec=msgspec.structs.replace(SPEC, dry_run=True))
+STALLED_LATE = Progressed(ABOUT, "image-builder", "Stalled", "NoAccess", "give the right to push")
 SECOND = ABOUT.at(2)
 AGAIN = (msgspec.structs.replace(WISH, about=SECOND), Refused(SECOND, "image-builder", "TagTaken", "why"))
 THIRD = ABOUT.at(3)
@@ -81,7 +85,11 @@ RETRYING = status(*ROAD, readings=(TRYING,))
 
 TABLE = {
     # writing
-    "writes nothing before the first change of phase": (seen(told(WISH, HELD)), Done()),
+    "waits a moment for the first change of phase": (seen(told(WISH, HELD), written=AT), THEN),
+    "writes that it was seen when its phase does not change in that moment": (
+        seen(told(WISH, HELD), written=AT - PASSING_SECONDS),
+        write(WISH, HELD),
+    ),
     "writes at once that it is stalled": (seen(told(WISH, readings=[STALLED])), write(WISH, readings=(STALLED,))),
     "writes from the start that it is retried": (
         seen(told(WISH, readings=[REFUSED])),
@@ -91,10 +99,39 @@ TABLE = {
         seen(told(WISH, readings=[BINDING])),
         write(WISH, readings=(BINDING,)),
     ),
-    "writes the first change of phase": (seen(told(WISH, READY)), write(WISH, READY)),
-    "writes a change of phase, however soon": (
-        seen(told(*ROAD), status(WISH, READY), written=AT),
-        write(*ROAD, before=status(WISH, READY)),
+    "writes the first change of phase at once": (seen(told(WISH, READY), written=AT), write(WISH, READY)),
+    "holds a change of phase that soon follows a write": (seen(told(*ROAD), SCANNING, written=AT), THEN),
+    "writes a change of phase a second after the last write": (
+        seen(told(*ROAD), SCANNING, written=AT - PASSING_SECONDS),
+        write(*ROAD, before=SCANNING),
+    ),
+    "writes a change of phase when the clock was set back": (
+        seen(told(*ROAD), SCANNING, written=AT + 3600),
+        write(*ROAD, before=SCANNING),
+    ),
+    "writes an image, however soon": (
+        seen(told(*ROAD, BUILT), SCANNING, written=AT),
+        write(*ROAD, BUILT, before=SCANNING),
+    ),
+    "writes a refusal, however soon": (
+        seen(told(*ROAD, NO), SCANNING, written=AT),
+        write(*ROAD, NO, before=SCANNING),
+    ),
+    "writes what a dry run found out, however soon": (
+        seen(told(DRY, READY, PLAN), SCANNING, written=AT),
+        write(DRY, READY, PLAN, before=SCANNING),
+    ),
+    "writes that a phase is stalled, however soon": (
+        seen(told(*ROAD, readings=[STALLED_LATE]), SCANNING, written=AT),
+        write(*ROAD, readings=(STALLED_LATE,), before=SCANNING),
+    ),
+    "writes that nothing stalls any more, however soon": (
+        seen(told(WISH, READY), STUCK, written=AT),
+        write(WISH, READY, before=STUCK),
+    ),
+    "writes the first phase of another attempt, however soon": (
+        seen(told(AGAIN[0], about=SECOND), PACKING, written=AT),
+        write(AGAIN[0], about=SECOND, before=PACKING),
     ),
     "writes nothing when all is as it should be": (seen(told(*ROAD), PACKING), Done()),
     "writes progress of 5 % after 5 s": (

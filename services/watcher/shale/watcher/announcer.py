@@ -13,7 +13,7 @@ from typing import Protocol
 from shale.contracts.about import About
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Gone
-from shale.contracts.resources import KINDS, Model, ModelVersion, Object
+from shale.contracts.resources import FINALIZER, KINDS, Model, ModelVersion, Object
 from shale.kube.resources import Changed, Deleted, Invalid, Missing, Obscured, Resources, Unreadable
 from shale.kube.watch import Interrupted, Synced, changes
 from shale.runtime.plane import Plane
@@ -80,15 +80,20 @@ class Announcer:
                 case Deleted(obj):
                     self._deleted(obj)
                 case Synced(_, _, odd):
-                    unreadable(kind, len(odd))
-                    self._listed.add(kind)
-                    self._mark(_census(kind))
-                    for one in odd:
-                        self._obscured(one)
+                    self._synced(kind, odd)
                 case Obscured(one, deleted):
                     self._obscured(one, deleted=deleted)
                 case Interrupted(message, again_in):
                     log.warning("watch interrupted", extra={"kind": kind, "error": message, "again_in": again_in})
+
+    def _synced(self, kind: str, odd: tuple[Unreadable, ...]) -> None:
+        unreadable(kind, len(odd))
+        self._listed.add(kind)
+        self._mark(_census(kind))
+        for one in odd:
+            self._obscured(one)
+        for key in [_catalogue(obj) for obj in self.objects.values() if isinstance(obj, Model)]:
+            self._mark(key)
 
     def _changed(self, obj: Object) -> None:
         self.objects[_key(obj)] = obj
@@ -176,9 +181,12 @@ class Announcer:
 
     async def _announce(self, obj: Object) -> None:
         """Say what is to be said of an object, once per generation; its own change brings the next step."""
-        match announce(obj):
-            case AddFinalizer(finalizers):
-                done = await self.resources.edit_metadata(obj, finalizers=finalizers)
+        match announce(obj, await self._model(obj)):
+            case AddFinalizer(finalizers, given):
+                owners, notes = (given.owner_references, given.annotations) if given else (None, None)
+                done = await self.resources.edit_metadata(
+                    obj, finalizers=finalizers, owner_references=owners, annotations=notes
+                )
                 if isinstance(done, Invalid):
                     log.error("finalizer refused", extra={"about": str(about(obj)), "error": done.message})
             case fact:
@@ -188,11 +196,26 @@ class Announcer:
                     if _key(obj) in self.objects:
                         self._told[obj.metadata.uid] = said
 
+    async def _model(self, obj: Object) -> Model | None:
+        """Return the Model of a version that is not held yet, asked for now.
+
+        The cache may hold one that is gone, and whoever is given to that is collected.
+        """
+        if not isinstance(obj, ModelVersion) or FINALIZER in obj.metadata.finalizers:
+            return None
+        if ("model", obj.metadata.namespace, obj.spec.model_name) not in self.objects:
+            return None
+        model = await self.resources.get(KINDS["model"], obj.metadata.namespace, obj.spec.model_name)
+        return model if isinstance(model, Model) else None
+
     async def _fold(self, key: Key) -> None:
         """Write a Model's status as its versions in the cache have it.
 
-        Another writer's change comes back as a change.
+        Another writer's change comes back as a change. Before every kind was listed none is written: of a Model with a
+        thousand versions it would say for a while that it has none, and no latest.
         """
+        if not self._listed >= KINDS.keys():
+            return
         _, namespace, name = key
         model = self.objects.get(("model", namespace, name))
         if not isinstance(model, Model) or (model.metadata.deletion_timestamp and not waits_for(model)):

@@ -1,4 +1,7 @@
-"""The Model of a first version: made when a version asks for it, once per version; its versions are deleted with it."""
+"""The Model of a first version: made when a version asks for it, once per version; its versions are deleted with it.
+
+Who comes when its Model is there already was given to it when it was held (announcer).
+"""
 
 import logging
 
@@ -7,16 +10,15 @@ import msgspec
 from shale.contracts.about import About
 from shale.contracts.facts import Released, Wanted
 from shale.contracts.resources import KINDS, Model, ModelVersion
-from shale.contracts.resources.meta import Metadata, OwnerReference
+from shale.contracts.resources.meta import Metadata
 from shale.kube.resources import Invalid, Missing, Resources
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision, Do, Done, Look, Wait
 from shale.runtime.service import Trigger
 from shale.runtime.told import Told
+from shale.watcher.adopt import adoption, is_settled
 from shale.watcher.card import MAKER
 
-ADOPTED = "shale.dev/model"
-"""On a version: the uid of the Model that it was given. A Model that its user deletes afterwards is not made again."""
 log = logging.getLogger("shale.watcher")
 
 SOON, A_DAY = 2.0, 86_400.0
@@ -49,7 +51,7 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
     if seen.stale:
         return Do(Look())
     version, model = seen.version, seen.model
-    if not seen.wanted or version is None or _is_settled(version):
+    if not seen.wanted or version is None or is_settled(version):
         return Done()
     if seen.trouble:
         return Wait("ModelRefused", seen.trouble, until=seen.now + A_DAY)
@@ -59,10 +61,6 @@ def decide(trigger: Trigger, seen: Seen) -> Decision:
         message = f"waits until the old model {model.metadata.name} is gone"
         return Wait("ModelDeleting", message, until=seen.now + 60, again_in=SOON)
     return Do(Adopt())
-
-
-def _is_settled(version: ModelVersion) -> bool:
-    return ADOPTED in version.metadata.annotations or bool(version.metadata.deletion_timestamp)
 
 
 def _named(version: ModelVersion | None) -> str:
@@ -118,10 +116,9 @@ class Maker:
     async def _adopt(self, version: ModelVersion, model: Model | None) -> object:
         if model is None:
             return None
-        owner = OwnerReference(model.api_version, model.kind, model.metadata.name, model.metadata.uid)
-        others = tuple(one for one in version.metadata.owner_references if one.uid != owner.uid)
+        given = adoption(version, model)
         return await self.resources.edit_metadata(
-            version, owner_references=(*others, owner), annotations={ADOPTED: owner.uid}
+            version, owner_references=given.owner_references, annotations=given.annotations
         )
 
     async def release(self, about: About, told: Told) -> Released:
