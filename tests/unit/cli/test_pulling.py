@@ -19,7 +19,7 @@ from shale.oci.descriptor import EMPTY, IMAGE_MANIFEST, TABLE_OF, TENSOR_TABLE, 
 from shale.oci.layout import Layout
 from shale.oci.manifest import Manifest
 from shale.oci.registry import NoRangesError, push
-from shale.testkit.checkpoints import checkpoint, random_tensors
+from shale.testkit.tensors import checkpoint, random_tensors
 from shale.testkit.images import publish
 from shale.weights import table
 

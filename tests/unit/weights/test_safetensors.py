@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
 
 from shale.weights import safetensors
-from shale.weights.dtypes import BITS
+from shale.weights.dtypes import BITS, bytes_of
 from shale.weights.safetensors import Broken, Header, Tensor
 
 law = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
@@ -42,9 +42,9 @@ def tensors(draw) -> list[Tensor]:
     for name in draw(st.lists(NAMES, unique=True, max_size=6)):
         dtype = draw(A_DTYPE)
         shape = tuple(draw(st.lists(st.integers(0, 4), max_size=3)))
-        held = safetensors.bytes_of(dtype, shape)
+        held = bytes_of(dtype, shape)
         if isinstance(held, str):
-            shape, held = (4, *shape), safetensors.bytes_of(dtype, (4, *shape))
+            shape, held = (4, *shape), bytes_of(dtype, (4, *shape))
         assert isinstance(held, int)
         made.append(Tensor(name, dtype, shape, 0, held))
     return made
@@ -124,7 +124,7 @@ SHAPES = ((), (0,), (1,), (3,), (2,), (4,), (8, 3), (2**32, 2**32), (2**61, 0), 
 @pytest.mark.parametrize("dtype", [*BITS, "F4_E2M1", "I4", "f32", "C128", ""])
 def test_dtypes_and_shapes_are_the_librarys(dtype):
     for shape in SHAPES:
-        held = safetensors.bytes_of(dtype, shape)
+        held = bytes_of(dtype, shape)
         size = held if isinstance(held, int) else (BITS.get(dtype, 8) * 3 + 7) // 8
         whole = file(of(entry(f'"{dtype}"', json.dumps(shape), f"[0,{size}]")), bytes(size))
         assert taken_by_the_library(whole) is isinstance(held, int) is isinstance(parse(whole), Header), shape

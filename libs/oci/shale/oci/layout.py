@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from shale.oci import digest as digests
-from shale.oci import disk, garbage, indexfile, laws, manifest, names, uploads
+from shale.oci import disk, garbage, indexfile, laws, manifest, names, subjects, uploads
 from shale.oci.descriptor import Descriptor
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import BLOCK, Missing, Pushed, Upload
@@ -134,6 +134,11 @@ class Layout:
         """See `Registry.tags`."""
         found = (indexfile.tag_of(entry) for entry in indexfile.read(self._folder(repo)))
         return tuple(sorted(tag for tag in found if tag))
+
+    def referrers(self, repo: str, digest: str) -> tuple[Descriptor, ...]:
+        """Return what names a manifest as its subject, each with its artifact type and its annotations."""
+        with disk.passing(f"look for what refers to {digest} in {repo}"):
+            return subjects.referring(self._folder(repo), digest)
 
     def _folder(self, repo: str) -> Path:
         return self._root / names.folder(repo)

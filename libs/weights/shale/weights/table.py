@@ -13,8 +13,6 @@ import msgspec
 
 from shale.weights.safetensors import Header
 
-LAYER_TABLE: Final = "application/vnd.shale.tensors.layer.v1+json"
-"""Media type of one layer's table."""
 MOST: Final = 64 * 2**20
 """Bytes of a table at most: some 250,000 tensors in one layer."""
 
