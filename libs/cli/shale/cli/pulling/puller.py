@@ -22,6 +22,8 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.registry import NoRangesError, Registry
 from shale.oci.unpack import Unsafe, unpack
 
+_START = "start"
+
 
 class Came(msgspec.Struct, frozen=True):
     """What was unpacked, and where its bytes came from: `fetched` counts those of the tables too."""
@@ -79,7 +81,7 @@ class Puller:
                     done.append(self._layer(layer, made, passing))
                 except Unproven as why:
                     note(f"{self._image.title(layer)} of {self._image.reference}: {why}: it is fetched anew")
-                    self._failed.add((layer.digest, by))
+                    self._failed |= {(layer.digest, by), (layer.digest, _START)}  # what is left of it is no better
                     return None
         return done
 
@@ -129,6 +131,6 @@ class Puller:
         if table is not None:
             yield "tensors", recipe.of_tensors(table, self._found)
         for held, size in self._before.file(path) if path else ():
-            yield "start", recipe.of_file(layer.size, path, held, size, whole=False)
+            yield _START, recipe.of_file(layer.size, path, held, size, whole=False)
         for held, size in self._have.file(path) if path and table is None else ():
             yield held, recipe.of_file(layer.size, path, held, size, whole=True)
