@@ -10,6 +10,7 @@ import msgspec
 
 from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.tables import Tee, publish, spans
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
@@ -66,7 +67,13 @@ def pack_layer(
     if isinstance(entries, (Refusal, Stall)):
         return entries
     try:
-        return _pack(job, _Reading(source, entries, job.layer.root), registry, progress, keeping)
+        return _pack(
+            job,
+            _Reading(source, entries, job.layer.root, Tee(spans(entries, root=job.layer.root))),
+            registry,
+            progress,
+            keeping,
+        )
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
@@ -79,9 +86,13 @@ class _Reading(msgspec.Struct, frozen=True):
     source: Source
     entries: tuple[Entry, ...]
     root: bool
+    tee: Tee
 
     def blocks(self) -> Generator[Block]:
-        """Return the layer's tar from its first byte on."""
+        """Return the layer's tar from its first byte on, heard for its tensors."""
+        return self.tee.over(self._blocks(), 0)
+
+    def _blocks(self) -> Generator[Block]:
         for piece in tarball.frame(self.entries, root=self.root):
             if isinstance(piece, Content):
                 yield from self.source.open(piece)
@@ -105,7 +116,8 @@ def _pack(
     reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
     if registry.has(job.repo, hasher.digest) == hasher.size:  # of another size, it is damaged there
         progress(size)
-        return _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
+        packed = _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
+        return publish(registry, job.repo, reading.tee, packed)
     known = Pushed(hasher.digest, hasher.size)
     there = _Receiver(registry, job.repo, keeping(job, known))
     match there.send(reading, known, lambda done: progress(min((hasher.size + done) // 2, size))):
@@ -113,7 +125,7 @@ def _pack(
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
             return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
         case Pushed() as pushed:
-            return _packed(job.layer, pushed, reused=False)
+            return publish(registry, job.repo, reading.tee, _packed(job.layer, pushed, reused=False))
 
 
 class _Receiver(msgspec.Struct, frozen=True):

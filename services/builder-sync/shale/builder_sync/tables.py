@@ -11,9 +11,11 @@ from contextlib import closing
 import msgspec
 from blake3 import blake3
 
-from shale.oci import tarball
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.errors import Transient
+from shale.oci import digest, tarball
 from shale.oci.digest import Block
-from shale.oci.registry import Pushed
+from shale.oci.registry import Mismatch, Pushed, Registry, push
 from shale.oci.tarball import Content, Entry
 from shale.weights import safetensors, table
 from shale.weights.safetensors import Broken, Header
@@ -93,6 +95,17 @@ class Tee:
             log.warning("a layer has no tensor table", extra={"layer": layer.digest, "error": why})
             return None
         return data
+
+
+def publish(registry: Registry, repo: str, tee: Tee, packed: PackedLayer) -> PackedLayer:
+    """Have the table of a layer that was heard to its end in the repository, and name it. Raises Transient."""
+    data = tee.table(Pushed(packed.digest, packed.size))
+    if data is None:
+        return packed
+    name = digest.of(data)
+    if registry.has(repo, name) != len(data) and isinstance(push(registry, repo, (data,), name), Mismatch):
+        raise Transient(f"the registry took other bytes for the tensor table of {packed.name!r}")
+    return msgspec.structs.replace(packed, table=name, table_size=len(data))
 
 
 class _File:
