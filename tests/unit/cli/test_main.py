@@ -13,7 +13,7 @@ from shale.cli.exits import CliError, Exit
 from shale.contracts.errors import Transient
 
 COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry"]
-MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "login-check", "describe", "forget"]
+MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "diff", "login-check", "describe", "forget"]
 
 
 class Command:
@@ -113,7 +113,14 @@ def test_every_command_has_a_module_that_takes_its_options(command):
         "retry": ["mv/x"],
         "grant": ["a", "b"],
     }
-    words |= {"dead": ["list"], "grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
+    words |= {
+        "dead": ["list"],
+        "grant": ["a", "b"],
+        "wait": ["mv/x"],
+        "pull": ["a:b", "c"],
+        "verify": ["a:b"],
+        "diff": ["a:b", "c:d"],
+    }
     words |= {"inspect": ["a:b"], "login-check": ["a"], "describe": ["mv/x"], "forget": ["mv/x"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))
     assert needed <= said.keys()

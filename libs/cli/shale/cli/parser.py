@@ -181,6 +181,11 @@ def _images(commands: _Commands) -> None:
     _image(verify)
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")
     _image(_command(commands, "inspect", "what an image is made of: manifests, layers, files, and who shares them"))
+    diff = _command(commands, "diff", "what two images share, by layers, files and tensors, and what changed")
+    diff.add_argument("a", metavar="A", help="REPO:TAG or REPO@sha256:...")
+    diff.add_argument("b", metavar="B", help="what A is compared with")
+    diff.add_argument("--all", action="store_true", help="every change, not only the largest")
+    _reach(diff)
     login = _command(commands, "login-check", "whether pull and push would work, and as whom")
     _image(login, "REPO, REPO:TAG or REPO@sha256:...")
     login.add_argument("--for", dest="wanted", choices=("pull", "push", "both"), default="both", help="default: both")
@@ -188,6 +193,10 @@ def _images(commands: _Commands) -> None:
 
 def _image(parser: argparse.ArgumentParser, what: str = "REPO:TAG or REPO@sha256:...") -> None:
     parser.add_argument("image", metavar="IMAGE", help=what)
+    _reach(parser)
+
+
+def _reach(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret",
         default="",
