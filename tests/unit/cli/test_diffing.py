@@ -48,7 +48,7 @@ def test_of_changed_weights_the_changed_tensors_are_named(registry, capsys):
     assert tensors == {("changed", "b", 20_000, 20_000), ("added", "z", 0, 30_000), ("removed", "a", 20_000, 0)}
     text = diff(capsys)
     assert "tensors  8 shared (156Ki), 1 changed (19.5Ki), 1 added (29.3Ki), 1 removed (19.5Ki)" in text
-    assert "  changed      19.5Ki  tensor  b  in model.safetensors" in text
+    assert "  changed     19.5Ki  tensor  b  in model.safetensors\n" in text
 
 
 def test_an_image_and_itself_share_everything(registry, capsys):

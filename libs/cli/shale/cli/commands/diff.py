@@ -32,7 +32,7 @@ def run(common: Common, options: Options) -> int:
     references = [images.parse(name) for name in (options.a, options.b)]
     stores = [opened(common, one.repo, Reach(options.secret, options.insecure)) for one in references]
     pair = [images.find(store, reference) for store, reference in zip(stores, references, strict=True)]
-    known = frozenset.intersection(*(frozenset(layer.digest for layer in image.layers) for image in pair))
+    known = frozenset(layer.digest for layer in pair[0].layers) & {layer.digest for layer in pair[1].layers}
     one, two = (contents.look(store, image, known) for store, image in zip(stores, pair, strict=True))
     found = between(one, two)
     if common.machine:
