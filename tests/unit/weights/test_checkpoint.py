@@ -21,6 +21,7 @@ FOUND = [
         [("diffusion_pytorch_model", ["unet/diffusion_pytorch_model.safetensors"])],
         id="a lone file of diffusers",
     ),
+    pytest.param([".x/model.safetensors"], {}, [("model", [".x/model.safetensors"])], id="a hidden folder"),
     pytest.param(["adapter_model.safetensors", "model.fp16.safetensors"], {}, [], id="others stay whole"),
     pytest.param(
         ["model-1.safetensors", "model-2.safetensors", "model-3.safetensors", "model.safetensors.index.json"],
@@ -48,6 +49,9 @@ def test_files_belong_together_as_loaders_see_it(paths, indexes, found):
     made = checkpoint.find(paths, indexes)
     assert isinstance(made, tuple)
     assert [(one.stem, list(one.shards)) for one in made] == found
+    for one in made:
+        folders = {shard.rpartition("/")[0] for shard in one.shards}
+        assert {one.index_path.rpartition("/")[0], one.folder} == folders
 
 
 NAME = "model.safetensors.index.json"

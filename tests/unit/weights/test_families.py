@@ -18,7 +18,7 @@ ROOM = Room(budget=59, cap=48 * GiB)
 GOAL = 1.1  # of packing.md: bytes sent / bytes truly changed
 GATE = 1.3  # likewise: for what the ranges are not made for
 A_KIND = 0.01  # of all bytes: a smaller kind may share its tile with others ...
-A_TRIFLE = 0.02  # ... which then costs at most this part of all bytes
+A_TRIFLE = 0.01  # ... which then costs at most this part of all bytes
 
 LONE = Checkpoint("", "model", ("model.safetensors",), index.NONE, indexed=False)
 FAMILIES: dict[str, Callable[[], list[Tensor]]] = {

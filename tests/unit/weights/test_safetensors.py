@@ -3,10 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
 
 from shale.weights import safetensors
 from shale.weights.dtypes import BITS, bytes_of
@@ -67,6 +69,31 @@ def test_what_is_written_is_read_again_here_and_by_the_library(made, metadata, d
     assert (read.metadata, read.length) == (metadata, len(header))
     theirs = {name: (found["dtype"], found["shape"], found["data"]) for name, found in deserialize(header + held)}
     assert theirs == {one.name: (one.dtype, list(one.shape), held[one.start : one.end]) for one in laid}
+
+
+NUMPY = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "I16": "<i2",
+    "U16": "<u2",
+    "F16": "<f2",
+    "I32": "<i4",
+    "U32": "<u4",
+    "F32": "<f4",
+    "C64": "<c8",
+    "F64": "<f8",
+    "I64": "<i8",
+    "U64": "<u8",
+}
+
+
+@law
+@given(tensors(), st.dictionaries(TEXT, TEXT, max_size=1))
+def test_a_file_is_the_one_that_the_library_would_have_saved(made, metadata):
+    laid = safetensors.arrange([one for one in made if one.dtype in NUMPY])
+    arrays = {one.name: np.zeros(one.shape, NUMPY[one.dtype]) for one in laid}
+    assert save(arrays, metadata or None) == safetensors.write(laid, metadata) + bytes(laid[-1].end if laid else 0)
 
 
 @law

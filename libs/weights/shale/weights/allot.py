@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from shale.weights.cut import Groups, cut, pieces, weight
+from shale.weights.cut import Groups, cost, cut, pieces
 from shale.weights.names import Module, natural, place
 from shale.weights.safetensors import Tensor
 
@@ -76,7 +76,7 @@ class _Ladder(msgspec.Struct):
 
 
 def allot(tensors: Sequence[Tensor], room: Room) -> Shares | None:
-    """Return groups that fit, or nothing where none do. No tensor may be over the cap by itself."""
+    """Return groups that fit, or nothing: not even all in a row, filled to the cap, do. None is over it alone."""
     ladders = _ladders(tensors, room)
     total = sum(ladder.size for ladder in ladders)
     steps = [(ladder.loss(), ladder.module, at) for at, ladder in enumerate(ladders) if ladder.cuts]
@@ -102,10 +102,11 @@ def allot(tensors: Sequence[Tensor], room: Room) -> Shares | None:
 
 
 def _wanted(rest: int, total: int, room: Room) -> int:
-    """Return how many tiles the rest should have: as many as its part of the bytes."""
+    """Return how many tiles the rest should have: as many as its part of the bytes, and what the cap asks for."""
+    least = -(-rest // room.cap)
     if rest * SMALL_REST <= total:
-        return min(rest, 1)
-    return max(1, min(-(-rest * room.budget // total), rest // room.least))
+        return least
+    return max(least, min(-(-rest * room.budget // total), rest // room.least))
 
 
 def _shares(ladders: list[_Ladder], spare: int, wanted: int, cap: int) -> Shares | None:
@@ -134,7 +135,7 @@ def _ladders(tensors: Sequence[Tensor], room: Room) -> list[_Ladder]:
 
 def _ladder(module: Module, placed: list[tuple[int, Tensor]], blocks: int, room: Room) -> _Ladder:
     tensors = [tensor for _, tensor in placed]
-    size = weight(tensors)
+    size = sum(map(cost, tensors))
     cuts: list[tuple[Range, ...]] = []
     for bounds in _bounds(max(1, blocks), size, room.cap) if size >= room.least else ():
         tried = tuple(_ranges(module, placed, bounds, room.cap))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
@@ -105,8 +104,8 @@ def _indexed(path: str, data: bytes, here: set[str]) -> Checkpoint | Untileable:
 
 
 def _parted(path: str) -> tuple[str, str]:
-    parted = PurePosixPath(path)
-    return str(parted.parent).removeprefix("."), parted.name
+    folder, _, name = path.rpartition("/")
+    return folder, name
 
 
 def _in(folder: str, name: str) -> str:

@@ -88,7 +88,7 @@ def arrange(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 def write(tensors: Sequence[Tensor], metadata: dict[str, str]) -> bytes:
     """Return the header over tensors that lie as they say: the reference's spelling, padded with spaces to 8 bytes."""
-    entries: dict[str, object] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
+    entries: dict[str, object] = {METADATA: metadata} if metadata else {}
     for tensor in tensors:
         entries[tensor.name] = {
             "dtype": tensor.dtype,

@@ -52,9 +52,7 @@ def plan(checkpoint: Checkpoint, headers: Mapping[str, Header], room: Room) -> T
         return held
     if wide := next((tensor for tensor in held if FRAME + cost(tensor) > room.cap), None):
         return _too_wide(checkpoint, wide, room.cap)
-    shares = None
-    if weight(held) <= room.budget * room.cap:
-        shares = allot(held, room) or _dense(held, room)
+    shares = allot(held, room) if weight(held) <= room.budget * room.cap else None
     if shares is None:
         return _too_many(checkpoint, held, room)
     metadata = checkpoints.format_of(checkpoint, headers)
@@ -110,12 +108,6 @@ def share(sizes: Sequence[int], room: Room) -> tuple[int, ...] | None:
 def _tile(path: str, group: Sequence[Tensor], metadata: dict[str, str]) -> Tile:
     laid = safetensors.arrange(group)
     return Tile(path, laid, safetensors.write(laid, metadata))
-
-
-def _dense(tensors: Sequence[Tensor], room: Room) -> Shares | None:
-    """Fill tile after tile to the cap: what is left where the budget is hardly enough."""
-    groups = pieces(sorted(tensors, key=lambda tensor: natural(tensor.name)), room.cap)
-    return Shares((), groups) if len(groups) <= room.budget else None
 
 
 def _named(shares: Shares) -> Iterator[tuple[str, list[Tensor]]]:
