@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shale.cli.commands.pull import pull
+from shale.cli.commands.pull import How, pull
 from shale.cli.exits import CliError
 from shale.cli.pulling import shelf
 from shale.cli.registries import Store
@@ -78,7 +78,7 @@ def folder(path, tensors, name=WEIGHTS):
 
 def pulled(registry, out, *have, tag="v1", force=False):
     registry.sent.clear()
-    return pull(Store(registry, "here"), f"{REPO}:{tag}", out, have=have, force=force)
+    return pull(Store(registry, "here"), f"{REPO}:{tag}", out, How(force, have))
 
 
 def holds(out, tensors):

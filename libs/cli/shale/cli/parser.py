@@ -177,6 +177,7 @@ def _images(commands: _Commands) -> None:
     pull.add_argument(
         "--have", action="append", default=[], metavar="DIR", help="fetch only what is not there, repeatable"
     )
+    pull.add_argument("--original", action="store_true", help="the source's own files, of an image cut into tiles")
     verify = _command(commands, "verify", "whether an image is whole; with DIR, whether its files are those there")
     _image(verify)
     verify.add_argument("directory", metavar="DIR", nargs="?", default="")

@@ -66,14 +66,9 @@ def pack_layer(
     entries = _entries(job, source, lambda: progress(0))
     if isinstance(entries, (Refusal, Stall)):
         return entries
+    tee = Tee(spans(entries, root=job.layer.root))
     try:
-        return _pack(
-            job,
-            _Reading(source, entries, job.layer.root, Tee(spans(entries, root=job.layer.root))),
-            registry,
-            progress,
-            keeping,
-        )
+        return _pack(job, _Reading(source, entries, job.layer.root, tee), registry, progress, keeping)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:

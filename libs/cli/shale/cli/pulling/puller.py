@@ -12,14 +12,15 @@ from shale.cli.exits import CliError
 from shale.cli.folders import Coming
 from shale.cli.images import Image
 from shale.cli.progress import Passing, counter, meter
-from shale.cli.pulling import recipe, tables
+from shale.cli.pulling import original, recipe, tables
 from shale.cli.pulling.assembling import Blob, Unproven, assembled
 from shale.cli.pulling.recipe import Held, Recipe
 from shale.cli.pulling.shelf import Shelf
 from shale.cli.pulling.tables import Tables
+from shale.cli.registries import Store
 from shale.cli.screen import note
 from shale.oci.descriptor import Descriptor
-from shale.oci.registry import NoRangesError, Registry
+from shale.oci.registry import NoRangesError
 from shale.oci.unpack import Unsafe, unpack
 
 _START = "start"
@@ -33,13 +34,15 @@ class Came(msgspec.Struct, frozen=True):
     fetched: int
     reused: int
     seconds: float
+    proven: int = 0
+    """Tensors of files that were put together from tiles, found to be those of the tables."""
 
 
 class Puller:
     """One image on its way into one folder."""
 
-    def __init__(self, registry: Registry, image: Image, have: tuple[Path, ...], coming: Coming) -> None:
-        self._registry, self._image, self._coming = registry, image, coming
+    def __init__(self, store: Store, image: Image, have: tuple[Path, ...], coming: Coming) -> None:
+        self._registry, self._image, self._coming = store.registry, image, coming
         self._before, self._have, self._all = Shelf((coming.before,)), Shelf(have), Shelf((coming.before, *have))
         self._tables, self._found = Tables({}), dict[str, Held]()
         self._failed: set[tuple[str, str]] = set()
@@ -56,6 +59,18 @@ class Puller:
         files, size = sum(count for count, _ in done), sum(size for _, size in done)
         seconds = round(time.monotonic() - began, 3)
         return Came(files, size, self._fetched, self._reused, seconds)
+
+    def restore(self, came: Came) -> Came:
+        """Have the source's own files in `files`, where tiles were pulled. Raises CliError, Transient."""
+        known = self._tables.of or tables.find(self._registry, self._image, worth=0).of
+        ranges = (one for table in known.values() for one in table.tensors)
+        spare = self._coming.files.with_name("restored")
+        found = original.give_back(self._coming.files, spare, ranges)
+        if not found.files:
+            return came
+        held = [path for path in self._coming.files.rglob("*") if path.is_file() or path.is_symlink()]
+        size = sum(path.stat().st_size for path in held if not path.is_symlink())
+        return msgspec.structs.replace(came, files=len(held), bytes=size, proven=found.proven)
 
     def _look(self) -> None:
         """Look for the tensors that are at hand."""

@@ -129,13 +129,13 @@ def _header(fd: int, size: int) -> Header | Broken:
     if whole > LONGEST:
         return Broken(0, "the header is too long")
     data = os.pread(fd, whole, 0)
-    return safetensors.parse(data, max(size, whole + _claimed(data[safetensors.PREFIX :])))
+    return safetensors.parse(data, max(size, whole + claimed(data)))
 
 
-def _claimed(text: bytes) -> int:
+def claimed(header: bytes) -> int:
     """Return how many bytes of data a header speaks of."""
     try:
-        found = msgspec.json.decode(text, type=dict[str, _Entry])
+        found = msgspec.json.decode(header[safetensors.PREFIX :], type=dict[str, _Entry])
     except msgspec.MsgspecError:
         return 0
     return max((max(one.data_offsets, default=0) for one in found.values()), default=0)
