@@ -29,8 +29,8 @@ TREE = {
 }
 
 
-@pytest.fixture(scope="module")
-def image(tmp_path_factory):
+@pytest.fixture(scope="module", params=[True, False], ids=["hashed first", "streamed"])
+def image(request, tmp_path_factory):
     """Pack a model as the services do, and publish its image; return the layout's folder and the documents."""
     top = tmp_path_factory.mktemp("road")
     model = top / "models" / "resnet"
@@ -41,23 +41,25 @@ def image(tmp_path_factory):
     (model / "latest.safetensors").symlink_to("model-00001-of-00002.safetensors")
     (model / "empty").chmod(0o755)
     registry, source = Layout(top / "registry"), open_source(URI, roots.parse(f"/models={top}/models"))
-    return top / "registry" / "localhost+5000" / "models" / "resnet", publish(registry, pack(registry, source))
+    return top / "registry" / "localhost+5000" / "models" / "resnet", publish(
+        registry, pack(registry, source, first=request.param)
+    )
 
 
-def pack(registry, source):
+def pack(registry, source, *, first):
     found = scan_source(source)
     assert isinstance(found, Listed)
     about = About("modelversion", "team", "mv-1", "uid", 1)
     layers = plan.plan_layers(found.files, found.small, limits_of(""))
     assert isinstance(layers, tuple)
     jobs = [PackLayer(about, layer.part, URI, REPO, layer) for layer in layers]
-    return [pack_layer(job, source, registry, list[int]().append) for job in jobs]
+    return [pack_layer(job, source, registry, list[int]().append, hash_first=first) for job in jobs]
 
 
 def publish(registry, packed):
     documents = manifest.build(packed, TAG)
     for blob in documents.blobs:
-        push(registry, REPO, [blob.data], blob.descriptor.digest)
+        push(registry, REPO, blob.data, blob.descriptor.digest)
     by_digest = {one.descriptor.digest: one for one in documents.manifests}
     for one in documents.manifests:
         assert registry.put_manifest(REPO, one.data, one.descriptor.media_type) == one.descriptor

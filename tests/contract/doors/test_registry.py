@@ -10,11 +10,14 @@ from shale.contracts.errors import Transient
 from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from shale.oci.layout import Layout
-from shale.oci.registry import BLOCK, Mismatch, Missing, Pushed, push
+from shale.oci.registry import BLOCK, Data, Mismatch, Missing, Pushed, push
 from shale.testkit import containers
+from shale.testkit.bodies import Cut, Ended, left, send_some
 
 REPO, OTHER = "team/resnet", "team/other"
 WEIGHTS = b"weights" * 1000
+LARGE = bytes(range(256)) * 8192
+"""Two MiB: several parts."""
 NOWHERE = digest.of(b"nobody pushed this")
 
 
@@ -32,19 +35,19 @@ def read(registry, repo, name, offset=0):
     return b"".join(registry.pull(repo, name, offset))
 
 
-def pushed(registry, repo, blocks, expected=None):
+def pushed(registry, repo, body, expected=None):
     """Push a blob that nothing refuses."""
-    found = push(registry, repo, blocks, expected)
+    found = push(registry, repo, body, expected)
     assert isinstance(found, Pushed)
     return found
 
 
 def an_image(registry, repo=REPO, layer=WEIGHTS):
     """Push a layer and all documents over it; return the documents."""
-    packed = pushed(registry, repo, [layer])
+    packed = pushed(registry, repo, layer)
     image = manifest.build((PackedLayer("model.bin", "weight", packed.digest, packed.size),), "v1")
     for blob in image.blobs:
-        assert pushed(registry, repo, [blob.data], blob.descriptor.digest).digest == blob.descriptor.digest
+        assert pushed(registry, repo, blob.data, blob.descriptor.digest).digest == blob.descriptor.digest
     return image
 
 
@@ -58,89 +61,100 @@ def publish(registry, image, repo=REPO):
 
 
 def test_a_blob_is_named_by_the_hash_of_its_bytes(registry):
-    assert push(registry, REPO, [WEIGHTS]) == Pushed(digest.of(WEIGHTS), len(WEIGHTS))
+    assert push(registry, REPO, WEIGHTS) == Pushed(digest.of(WEIGHTS), len(WEIGHTS))
     assert registry.has(REPO, digest.of(WEIGHTS)) == len(WEIGHTS)
     assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
 
 
 @pytest.mark.parametrize("cut", [1, 700, 7000, 10**6])
 def test_a_blob_does_not_know_how_it_was_cut(registry, cut):
-    blocks = [WEIGHTS[at : at + cut] for at in range(0, len(WEIGHTS), cut)]
-    assert pushed(registry, REPO, blocks).digest == digest.of(WEIGHTS)
+    """Its blocks lie in one buffer, which is used again as soon as the next is asked for."""
+    assert push(registry, REPO, Cut(WEIGHTS, cut)) == Pushed(digest.of(WEIGHTS), len(WEIGHTS))
+    assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
 
 
 def test_an_empty_blob_is_a_blob(registry):
-    assert push(registry, REPO, []) == Pushed(digest.of(b""), 0)
+    assert push(registry, REPO, b"") == Pushed(digest.of(b""), 0)
     assert read(registry, REPO, digest.of(b"")) == b""
 
 
-def test_a_block_may_be_used_again_as_soon_as_it_was_written(registry):
-    buffer = bytearray(4)
-    with registry.upload(REPO) as upload:
-        for data in (b"four", b"more"):
-            buffer[:] = data
-            upload.write(memoryview(buffer))
-        assert upload.commit() == Pushed(digest.of(b"fourmore"), 8)
-    assert read(registry, REPO, digest.of(b"fourmore")) == b"fourmore"
-
-
 def test_pushing_twice_is_pushing_once(registry):
-    assert push(registry, REPO, [WEIGHTS]) == push(registry, REPO, [WEIGHTS], digest.of(WEIGHTS))
+    assert push(registry, REPO, WEIGHTS) == push(registry, REPO, WEIGHTS, digest.of(WEIGHTS))
 
 
 def test_other_bytes_than_announced_are_not_published(registry):
-    assert push(registry, REPO, [b"other"], digest.of(WEIGHTS)) == Mismatch(digest.of(WEIGHTS), digest.of(b"other"))
+    assert push(registry, REPO, b"other", digest.of(WEIGHTS)) == Mismatch(digest.of(WEIGHTS), digest.of(b"other"))
     assert registry.has(REPO, digest.of(WEIGHTS)) is None
     assert registry.has(REPO, digest.of(b"other")) is None
 
 
-def broken():
-    yield WEIGHTS
-    raise InterruptedError
+@pytest.mark.parametrize("data", [WEIGHTS, LARGE, b""], ids=["small", "large", "empty"])
+def test_other_bytes_than_were_known_are_not_published(registry, data):
+    known = Pushed(digest.of(b"known"), len(data))
+    with registry.upload(REPO, known) as upload:
+        assert upload.send(Data(data)) == Mismatch(known.digest, digest.of(data))
+    assert registry.has(REPO, known.digest) is None
+    assert registry.has(REPO, digest.of(data)) is None
 
 
-def test_an_upload_that_is_left_leaves_nothing(registry):
+@pytest.mark.parametrize("data", [WEIGHTS, LARGE], ids=["small", "large"])
+def test_an_upload_that_is_left_leaves_nothing(registry, data):
     with registry.upload(REPO) as upload:
-        upload.write(WEIGHTS)
-    with pytest.raises(InterruptedError):
-        push(registry, REPO, broken())
-    assert registry.has(REPO, digest.of(WEIGHTS)) is None
+        send_some(upload, data, len(data) // 2)
+    with pytest.raises(InterruptedError, match="of the body's own"):
+        push(registry, REPO, Ended(data, len(data) // 2, InterruptedError("of the body's own")))
+    assert registry.has(REPO, digest.of(data)) is None
 
 
-LARGE = bytes(range(256)) * 8192
-"""Two MiB: several parts."""
+@pytest.mark.parametrize("error", [BrokenPipeError, ConnectionResetError, TimeoutError, Transient, KeyError])
+def test_what_a_body_raises_comes_through_as_it_is(registry, error):
+    """Some of it looks like the network's own errors."""
+    raised = error("of the body's own")
+    with pytest.raises(error) as met:
+        push(registry, REPO, Ended(LARGE, 700_000, raised))
+    assert met.value is raised
 
 
-def begun(registry, data):
-    """Write the beginning of a blob and leave, as who is stopped does; return the place."""
+@pytest.mark.parametrize("data", [WEIGHTS, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(("more", "said"), [(1, "ended after"), (-1, "has more")])
+def test_a_body_that_is_not_of_its_size_is_not_published(registry, data, more, said):
+    with pytest.raises(ValueError, match=said):
+        push(registry, REPO, Cut(data, 1000, more=more))
+    assert registry.has(REPO, digest.of(data)) is None
+    assert registry.has(REPO, digest.of(data[:more])) is None
+
+
+@pytest.mark.parametrize("data", [WEIGHTS, LARGE], ids=["small", "large"])
+def test_who_sends_is_told_how_far_it_is(registry, data):
+    told = []
     with registry.upload(REPO) as upload:
-        upload.write(memoryview(data)[: len(data) * 2 // 3])
-        return upload.keep()
+        upload.send(Cut(data, 1000), moved=told.append)
+    assert told == sorted(told)
+    assert told[-1] == len(data)
+    assert len(told) >= len(data) // 1000
 
 
 def finished(registry, place, data):
     with registry.upload(REPO, place=place) as upload:
-        for at in range(0, len(data), 100_000):
-            upload.write(data[at : at + 100_000])
-        return upload.commit()
+        return upload.send(Cut(data, 100_000))
 
 
 def test_an_upload_taken_up_at_its_place_ends_as_the_same_blob(registry):
-    place = begun(registry, LARGE)
+    place = left(registry, REPO, LARGE, len(LARGE) // 2)
     assert registry.has(REPO, digest.of(LARGE)) is None
     assert finished(registry, place, LARGE) == Pushed(digest.of(LARGE), len(LARGE))
     assert read(registry, REPO, digest.of(LARGE)) == LARGE
 
 
 def test_a_place_is_good_until_the_upload_ends_and_harmless_afterwards(registry):
-    place = begun(registry, LARGE)
+    place = left(registry, REPO, LARGE, len(LARGE) // 2)
     for _ in range(2):
         assert finished(registry, place, LARGE) == Pushed(digest.of(LARGE), len(LARGE))
 
 
 def test_an_upload_taken_up_with_other_bytes_publishes_none_of_the_old(registry):
     other = LARGE[::-1]
-    place = begun(registry, LARGE)
+    place = left(registry, REPO, LARGE, len(LARGE) // 2)
     with suppress(Transient):
         finished(registry, place, other)
     assert finished(registry, place, other) == Pushed(digest.of(other), len(other))
@@ -151,8 +165,7 @@ def test_an_upload_taken_up_with_other_bytes_publishes_none_of_the_old(registry)
 def test_what_is_known_of_a_blob_changes_nothing(registry, data):
     known = Pushed(digest.of(data), len(data))
     with registry.upload(REPO, known) as upload:
-        upload.write(data)
-        assert upload.commit() == known
+        assert upload.send(Data(data)) == known
     assert read(registry, REPO, known.digest) == data
 
 
@@ -175,32 +188,32 @@ def test_what_nobody_pushed_is_not_there(registry):
 
 @pytest.mark.parametrize("offset", [0, 1, 6999, 7000, 7001])
 def test_a_blob_is_read_from_any_offset(registry, offset):
-    push(registry, REPO, [WEIGHTS])
+    push(registry, REPO, WEIGHTS)
     assert read(registry, REPO, digest.of(WEIGHTS), offset) == WEIGHTS[offset:]
 
 
 def test_a_large_blob_is_read_in_bounded_blocks(registry):
     block = bytes(range(256)) * 4096
-    large = pushed(registry, REPO, [block] * 5)
+    large = pushed(registry, REPO, block * 5)
     sizes = [len(one) for one in registry.pull(REPO, large.digest)]
     assert sum(sizes) == 5 * len(block)
     assert max(sizes) <= BLOCK
 
 
 def test_repositories_do_not_share_blobs_by_themselves(registry):
-    push(registry, REPO, [WEIGHTS])
+    push(registry, REPO, WEIGHTS)
     assert registry.has(OTHER, digest.of(WEIGHTS)) is None
 
 
 def test_a_blob_is_mounted_from_another_repository(registry):
-    push(registry, OTHER, [WEIGHTS])
+    push(registry, OTHER, WEIGHTS)
     assert registry.mount(REPO, digest.of(WEIGHTS), OTHER)
     assert registry.mount(REPO, digest.of(WEIGHTS), OTHER)
     assert read(registry, REPO, digest.of(WEIGHTS)) == WEIGHTS
 
 
 def test_a_mounted_blob_outlives_the_one_it_came_from(registry):
-    push(registry, OTHER, [WEIGHTS])
+    push(registry, OTHER, WEIGHTS)
     registry.mount(REPO, digest.of(WEIGHTS), OTHER)
     assert registry.delete(OTHER, digest.of(WEIGHTS))
     assert registry.has(OTHER, digest.of(WEIGHTS)) is None
@@ -290,7 +303,7 @@ def test_many_threads_push_the_same_blob_and_different_tags(registry):
     one = image.manifests[0]
 
     def work(number):
-        assert pushed(registry, REPO, [b"shared" * 5000]).digest == digest.of(b"shared" * 5000)
+        assert pushed(registry, REPO, b"shared" * 5000).digest == digest.of(b"shared" * 5000)
         return registry.put_manifest(REPO, one.data, IMAGE_MANIFEST, f"t{number:02}")
 
     with ThreadPoolExecutor(8) as pool:
@@ -303,7 +316,7 @@ def test_a_hostile_repository_is_refused_by_every_method(registry, repo):
     calls = (
         lambda: registry.has(repo, NOWHERE),
         lambda: registry.pull(repo, NOWHERE),
-        lambda: push(registry, repo, [b"x"]),
+        lambda: push(registry, repo, b"x"),
         lambda: registry.mount(repo, NOWHERE, REPO),
         lambda: registry.mount(REPO, NOWHERE, repo),
         lambda: registry.resolve(repo, "v1"),
@@ -334,5 +347,5 @@ def test_what_is_no_tag_is_refused(registry, tag):
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 7000), (5, 5 + 700), (6999, 7000)])
 def test_a_part_of_a_blob_ends_where_it_was_asked_to(registry, start, end):
-    name = pushed(registry, REPO, [WEIGHTS]).digest
+    name = pushed(registry, REPO, WEIGHTS).digest
     assert b"".join(registry.pull(REPO, name, start, end)) == WEIGHTS[start:end]

@@ -16,7 +16,7 @@ from shale.oci.distribution.options import Options
 from shale.oci.distribution.registry import Distribution
 from shale.oci.profiles import ECR
 from shale.oci.refusal import NoAccess, Refused
-from shale.oci.registry import Pushed, push
+from shale.oci.registry import Data, Pushed, push
 from shale.testkit import front
 from shale.testkit.dockerregistry import PASSWORD, USER, DockerRegistry, Setting
 from shale.testkit.front import Front
@@ -44,12 +44,12 @@ def test_a_registry_refuses(distribution_at, kind, login, said):
     assert found == NoAccess("Unauthorized", found.message)
     assert re.search(said, found.message)
     with pytest.raises(Transient, match=said):
-        push(registry, REPO, [b"x"])
+        push(registry, REPO, b"x")
 
 
 def test_who_may_read_but_not_write_is_denied(distribution_at, park):
     registry = distribution_at("token")
-    push(registry, REPO, [b"x"])
+    push(registry, REPO, b"x")
     park.tokens.withheld = frozenset({"push"})
     try:
         reader = Distribution(park.options("token"))
@@ -72,7 +72,7 @@ def test_a_repository_that_a_push_does_not_make_is_named_with_the_cure():
         found = registry.check(REPO, push=True)
         assert found == NoAccess("RepositoryNotFound", f"{REPO} is not there: {ECR.cure}")
         with pytest.raises(Transient, match="is not there: ECR makes no repositories by itself"):
-            push(registry, REPO, [b"x"])
+            push(registry, REPO, b"x")
         assert registry.check(REPO, push=False) == found
         assert registry.has(REPO, PUSHED.digest) is None
         registry.close()
@@ -86,7 +86,7 @@ def test_a_credential_that_was_renewed_is_read_anew_when_the_old_one_is_refused(
         return LOGIN if again else WRONG
 
     registry = distribution_at("htpasswd", credentials=credentials)
-    assert push(registry, REPO, [b"x"]) == Pushed(digest.of(b"x"), 1)
+    assert push(registry, REPO, b"x") == Pushed(digest.of(b"x"), 1)
     assert asked == [("127.0.0.1", False), ("127.0.0.1", True)]
 
 
@@ -100,7 +100,7 @@ def test_a_credential_is_read_once_for_many_requests(distribution_at, kind):
 
     registry = distribution_at(kind, credentials=credentials)
     for data in (b"one", b"two", b"three"):
-        push(registry, REPO, [data])
+        push(registry, REPO, data)
     assert asked == [("127.0.0.1", False)]
 
 
@@ -125,11 +125,17 @@ class Secret:
 
 def renewed_in_the_middle(registry, renew):
     """Push a blob, and have its login renewed when the first of its parts is there."""
+    renewed = []
+
+    def moved(done):
+        if upload.place() and not renewed:
+            renewed.append(done)
+            renew()
+
     with registry.upload(REPO) as upload:
-        upload.write(BLOB[: len(BLOB) // 2 + 1])
-        renew()
-        upload.write(BLOB[len(BLOB) // 2 + 1 :])
-        return upload.commit()
+        pushed = upload.send(Data(BLOB), moved=moved)
+    assert renewed
+    return pushed
 
 
 def test_a_login_that_is_renewed_in_the_middle_of_an_upload_is_read_anew(debian_tool, tmp_path):
@@ -186,21 +192,21 @@ def tokens(park):
 def test_one_token_does_for_a_repository(distribution_at, tokens):
     registry = distribution_at("token")
     for data in (b"one", b"two", BLOB):
-        push(registry, REPO, [data])
+        push(registry, REPO, data)
         assert registry.has(REPO, digest.of(data)) == len(data)
     assert tokens.asked == [[f"repository:{REPO}:pull,push"]]
 
 
 def test_a_mount_asks_for_both_repositories_in_one_token(distribution_at, tokens):
     registry = distribution_at("token")
-    push(registry, OTHER, [BLOB])
+    push(registry, OTHER, BLOB)
     assert registry.mount(REPO, PUSHED.digest, OTHER)
     assert tokens.asked[-1] == [f"repository:{OTHER}:pull", f"repository:{REPO}:pull,push"]
 
 
 def test_a_delete_asks_for_what_the_registry_wants(distribution_at, tokens):
     registry = distribution_at("token")
-    push(registry, REPO, [BLOB])
+    push(registry, REPO, BLOB)
     assert registry.delete(REPO, PUSHED.digest)
     assert [f"repository:{REPO}:delete,pull,push"] in tokens.asked
 
@@ -211,7 +217,7 @@ def test_a_token_that_ends_in_the_middle_of_an_upload_is_renewed(distribution_be
     rough.front.on("^PATCH ", front.pass_on)
     rough.front.on("^PATCH ", refused)
     rough.front.on("^PUT ", refused)
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
     assert len(tokens.asked) == 3
 
 
@@ -249,14 +255,14 @@ def test_a_login_that_its_token_server_goes_on_to_refuse_is_said_to_be_refused(
 def test_a_token_that_is_about_to_end_is_not_used(distribution_behind, tokens):
     tokens.lasts = 0.001
     rough = distribution_behind("token")
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
     assert len(tokens.asked) > 3
     assert rough.front.count("^PATCH ") == 4
 
 
 def test_a_refresh_token_is_changed_for_access_tokens(distribution_at, tokens):
     registry = distribution_at("token", credentials=known(Identity(REFRESH)))
-    assert push(registry, REPO, [BLOB]) == PUSHED
+    assert push(registry, REPO, BLOB) == PUSHED
     assert registry.check(REPO, push=True) is None
     assert tokens.seen[-1].method == "POST"
 
@@ -303,7 +309,7 @@ def test_a_credential_is_not_sent_to_a_token_server_over_plain_http():
 
 def test_a_redirect_to_another_host_does_not_carry_the_credential(distribution_behind):
     rough = distribution_behind("htpasswd")
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     with Front() as storage:
         storage.default = front.answer(200, {}, BLOB)
         rough.front.on("GET .*/blobs/", front.answer(307, {"Location": f"http://{storage.host}/signed?key=secret"}))
@@ -312,15 +318,15 @@ def test_a_redirect_to_another_host_does_not_carry_the_credential(distribution_b
         assert rough.front.seen[-1].headers["Authorization"].startswith("Basic ")
 
 
-def pulled(registry, repo, blocks):
-    return b"".join(registry.pull(repo, digest.of(b"".join(blocks))))
+def pulled(registry, repo, data):
+    return b"".join(registry.pull(repo, digest.of(data)))
 
 
 @pytest.mark.parametrize("led", ["GET .*/blobs/", "^POST "], ids=["a redirect", "an upload's place"])
 def test_nobody_but_the_registry_leads_to_where_its_login_goes(distribution_behind, led):
     """A storage that leads back chooses what is asked there in our name."""
     rough = distribution_behind("htpasswd")
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     with Front() as storage:
         back = f"http://{rough.front.host}/v2/team/secret/blobs/uploads/1"
         storage.default = front.answer(202 if "POST" in led else 307, {"Location": back, "Range": f"0-{2**19 - 1}"})
@@ -328,7 +334,7 @@ def test_nobody_but_the_registry_leads_to_where_its_login_goes(distribution_behi
         rough.front.on(led, front.answer(status, {"Location": f"http://{storage.host}/1"}), times=9)
         work = push if "POST" in led else pulled
         with pytest.raises(Refused, match="and that back to it: a login would follow"):
-            work(rough.registry, REPO, [BLOB])
+            work(rough.registry, REPO, BLOB)
         assert storage.seen
         assert rough.front.count("team/secret") == 0
         assert {one.headers.get("Authorization") for one in storage.seen} == {None}
@@ -340,12 +346,12 @@ def test_an_upload_that_lies_on_another_host_does_not_carry_the_credential(distr
         storage.default = front.answer(201)
         there = front.with_headers({"Location": f"http://{storage.host}/upload/1"}, "Location")
         rough.front.on("^POST ", there, times=2)
-        push(rough.registry, REPO, [b"x"])
+        push(rough.registry, REPO, b"x")
         assert [(one.method, one.headers.get("Authorization")) for one in storage.seen] == [("PUT", None)]
 
 
 def test_redirects_end_somewhere(rough):
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     rough.front.on("GET ", front.answer(302, {"Location": "/v2/again"}), times=99)
     with pytest.raises(Refused, match="leads us on more than 5 times"):
         list(rough.registry.pull(REPO, PUSHED.digest))
@@ -355,7 +361,7 @@ def everything(registry):
     """Use every method, with and without success, and return what was raised as it would be logged."""
     said = []
     works = (
-        lambda: push(registry, REPO, [BLOB]),
+        lambda: push(registry, REPO, BLOB),
         lambda: registry.mount(OTHER, PUSHED.digest, REPO),
         lambda: list(registry.pull(REPO, PUSHED.digest) or ()),
         lambda: registry.tags(REPO),

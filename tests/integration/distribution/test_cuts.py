@@ -21,7 +21,7 @@ MOST = 40
 
 def put(registry, name=b"one", tag=None, subject=None):
     config = Descriptor("application/octet-stream", digest.of(name), len(name))
-    push(registry, REPO, [name])
+    push(registry, REPO, name)
     document = manifest.Manifest(config, (config,), 2, "application/vnd.example.table", subject)
     found = registry.put_manifest(REPO, manifest.canonical(document), IMAGE_MANIFEST, tag)
     assert isinstance(found, Descriptor)

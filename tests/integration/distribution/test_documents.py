@@ -24,7 +24,7 @@ TABLE = "application/vnd.example.table"
 def put(registry, name=b"one", tag=None, subject=None, kind=None):
     """Push a manifest of its own, perhaps about another one; return its descriptor."""
     config = Descriptor("application/octet-stream", digest.of(name), len(name))
-    push(registry, REPO, [name])
+    push(registry, REPO, name)
     annotations = {"name": name.decode()} if subject else None
     document = manifest.Manifest(config, (config,), 2, kind, subject, annotations)
     return registry.put_manifest(REPO, manifest.canonical(document), IMAGE_MANIFEST, tag)
@@ -246,7 +246,7 @@ def test_a_deletion_whose_answer_is_lost_is_not_done_twice_by_name(rough):
 
 @pytest.mark.parametrize("status", [202, 405])
 def test_a_registry_that_does_not_mount_has_to_be_sent_the_blob(rough, status):
-    push(rough.registry, "team/other", [b"blob"])
+    push(rough.registry, "team/other", b"blob")
     rough.front.on("^POST .*mount=", front.answer(status, {"Location": "/v2/uploads/1"} if status == 202 else {}))
     assert rough.registry.mount(REPO, digest.of(b"blob"), "team/other") is False
 

@@ -16,11 +16,11 @@ WEIGHTS = bytes(range(256)) * 10_000
 
 
 def published(registry, repo=REPO):
-    pushed = push(registry, repo, [WEIGHTS])
+    pushed = push(registry, repo, WEIGHTS)
     assert isinstance(pushed, Pushed)
     image = manifest.build((PackedLayer("model.bin", "weight", pushed.digest, pushed.size),), TAG)
     for blob in image.blobs:
-        push(registry, repo, [blob.data], blob.descriptor.digest)
+        push(registry, repo, blob.data, blob.descriptor.digest)
     documents = {one.descriptor.digest: one for one in image.manifests}
     for one in image.manifests:
         assert not isinstance(registry.put_manifest(repo, one.data, one.descriptor.media_type), Missing)

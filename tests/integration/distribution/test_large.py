@@ -7,8 +7,9 @@ from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from shale.oci.profiles import DISTRIBUTION, GHCR, Profile
 from shale.oci.refusal import Refused
-from shale.oci.registry import Pushed, push
+from shale.oci.registry import Data, Pushed, push
 from shale.testkit import front
+from shale.testkit.bodies import left
 
 REPO = "team/resnet"
 KiB = 2**10
@@ -41,34 +42,32 @@ def rough(distribution_behind):
 def test_what_is_too_large_is_sent_smaller(rough, most, size):
     limited(rough, most)
     data = BLOB[:size]
-    assert push(rough.registry, REPO, [data]) == Pushed(digest.of(data), size)
+    assert push(rough.registry, REPO, data) == Pushed(digest.of(data), size)
     assert b"".join(rough.registry.pull(REPO, digest.of(data))) == data
 
 
 def test_what_was_learnt_once_counts_for_the_next_blobs(rough):
     limited(rough, 256 * KiB)
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     assert sum(size > 256 * KiB for size in sizes(rough)) == 1
-    push(rough.registry, REPO, [BLOB[::-1]])
-    push(rough.registry, REPO, [BLOB[: 500 * KiB]])
+    push(rough.registry, REPO, BLOB[::-1])
+    push(rough.registry, REPO, BLOB[: 500 * KiB])
     assert sum(size > 256 * KiB for size in sizes(rough)) == 1
 
 
 def test_what_is_sent_smaller_can_be_taken_up(rough):
     limited(rough, 256 * KiB)
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB[: 1200 * KiB])
-        place = upload.keep()
+    place = left(rough.registry, REPO, BLOB, 1000 * KiB)
+    assert place
     with rough.registry.upload(REPO, place=place) as upload:
-        upload.write(BLOB)
-        assert upload.commit() == PUSHED
+        assert upload.send(Data(BLOB)) == PUSHED
 
 
 def test_a_first_part_that_is_lost_while_parts_get_smaller_is_sent_again(rough):
     limited(rough, 256 * KiB)
     rough.front.on("^PATCH ", front.answer(413))
     rough.front.on("^PATCH ", front.lose_body(1000))
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
 
 
 @pytest.mark.parametrize("size", [len(BLOB), 500 * KiB], ids=["in parts", "whole"])
@@ -77,7 +76,7 @@ def test_what_even_the_smallest_part_is_too_large_for_is_said(rough, size):
     with pytest.raises(
         Refused, match=rf"answers 413 when we send {160 * KiB} bytes as a part: raise the limit"
     ) as raised:
-        push(rough.registry, REPO, [BLOB[:size]])
+        push(rough.registry, REPO, BLOB[:size])
     assert raised.value.why.reason == "TooLarge"
     assert "nginx: client_max_body_size" in raised.value.why.message
     assert rough.front.count("^DELETE .*/uploads/") == 1
@@ -87,13 +86,12 @@ def test_a_registry_that_wants_larger_parts_than_a_proxy_lets_through_is_said(ro
     rough.front.on("^POST ", front.with_headers({"OCI-Chunk-Min-Length": str(400 * KiB)}))
     limited(rough, 300 * KiB)
     with pytest.raises(Refused, match="answers 413"):
-        push(rough.registry, REPO, [BLOB])
+        push(rough.registry, REPO, BLOB)
 
 
 def sent(registry, known):
     with registry.upload(REPO, known) as upload:
-        upload.write(BLOB)
-        upload.commit()
+        upload.send(Data(BLOB))
 
 
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
@@ -107,7 +105,7 @@ def test_where_blobs_go_whole_only_it_is_said(distribution_behind, known):
 
 def test_a_manifest_that_is_too_large_is_said(rough):
     named = Descriptor("application/octet-stream", digest.of(b"{}"), 2)
-    push(rough.registry, REPO, [b"{}"])
+    push(rough.registry, REPO, b"{}")
     limited(rough, 10)
     data = manifest.canonical(manifest.Manifest(named, (named,), 2))
     with pytest.raises(Refused, match="answers 413 when we put sha256:") as raised:

@@ -29,7 +29,8 @@ def layer(registry, names, role, *, root):
     if root:
         entries = [Entry("onnx", "directory", mode=0o755), *entries, Entry("latest", "symlink", link="config.json")]
     pieces = tarball.frame(entries, root=root)
-    pushed = push(registry, REPO, [TREE[one.path] if isinstance(one, Content) else one for one in pieces])
+    data = b"".join(TREE[one.path] if isinstance(one, Content) else one for one in pieces)
+    pushed = push(registry, REPO, data)
     assert isinstance(pushed, Pushed)
     return PackedLayer(role, role, pushed.digest, pushed.size)
 
@@ -40,7 +41,7 @@ def image(request, distribution_at):
     layers = (layer(registry, SMALL, "small", root=True), layer(registry, LARGE, "weight", root=False))
     image = manifest.build(layers, TAG)
     for blob in image.blobs:
-        push(registry, REPO, [blob.data], blob.descriptor.digest)
+        push(registry, REPO, blob.data, blob.descriptor.digest)
     data = {one.descriptor.digest: one.data for one in image.manifests}
     for one in image.manifests:
         assert not isinstance(registry.put_manifest(REPO, one.data, one.descriptor.media_type), Missing)

@@ -50,7 +50,7 @@ def test_a_registry_is_reached_through_a_tunnel(park, through):
     with Tunnel(park.server("tls").host) as tunnel:
         through(tunnel.host)
         registry = reached(park)
-        assert push(registry, REPO, [b"x"]) == X
+        assert push(registry, REPO, b"x") == X
         assert b"".join(registry.pull(REPO, X.digest) or ()) == b"x"
         assert set(tunnel.asked) == {"registry.example:443"}
         assert tunnel.logins[0] == f"Basic {base64.b64encode(PROXY_LOGIN.encode()).decode()}"
@@ -109,7 +109,7 @@ def test_where_a_registry_leads_to_itself_it_is_asked_over_tls(park, through, wh
             played.on("GET .*/there", front.answer(200, {}, b"x"))
             assert b"".join(registry.pull(REPO, X.digest) or ()) == b"x"
         else:
-            assert push(registry, REPO, [b"x"]) == X
+            assert push(registry, REPO, b"x") == X
         assert played.count("/there") == 1
         assert clear.seen == []
         registry.close()
@@ -129,7 +129,7 @@ def test_nothing_follows_a_registry_elsewhere_in_the_clear(park, through, where)
             assert found.reason == "Untrusted"
         played.default = front.answer(202, {"Location": where})
         with pytest.raises(Transient, match="leads to"):
-            push(registry, REPO, [b"x"])
+            push(registry, REPO, b"x")
         assert clear.seen == []
         registry.close()
 

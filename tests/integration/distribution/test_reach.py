@@ -26,7 +26,7 @@ def test_a_registry_of_a_ca_that_nobody_named_is_untrusted_with_the_cure(distrib
     assert "shows a certificate that is not trusted" in found.message
     assert "name the registry's CA in registry.caSecretRef" in found.message
     with pytest.raises(Transient, match=r"registry\.caSecretRef"):
-        push(registry, REPO, [b"x"])
+        push(registry, REPO, b"x")
 
 
 def test_another_ca_than_the_registrys_is_untrusted(distribution_at, tmp_path):
@@ -43,14 +43,14 @@ def test_a_ca_that_is_none_is_refused():
 def test_an_insecure_registry_proves_nothing(distribution_at):
     registry = distribution_at("tls", ca="", insecure=True)
     assert registry.check(REPO, push=True) is None
-    assert push(registry, REPO, [b"x"]) == X
+    assert push(registry, REPO, b"x") == X
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_this_machine_is_reached_over_plain_http_by_each_of_its_names(distribution_at, park, name):
     host = park.server("plain").host.replace("127.0.0.1", name)
     registry = distribution_at("plain", home="docker.io")
-    assert push(registry, f"{host}/{REPO}", [b"x"]) == X
+    assert push(registry, f"{host}/{REPO}", b"x") == X
     assert registry.has(f"{host}/{REPO}", X.digest) == 1
 
 
@@ -72,7 +72,7 @@ def test_an_insecure_registry_elsewhere_may_speak_plain_http_through_a_proxy(mon
         monkeypatch.setenv("http_proxy", f"http://user:proxy-password@{proxy.host}")
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free_port()}")
         registry = Distribution(msgspec.structs.replace(park.options("plain"), home="registry.example", insecure=True))
-        assert push(registry, REPO, [b"x"]) == X
+        assert push(registry, REPO, b"x") == X
         assert registry.has(REPO, X.digest) == 1
         assert proxy.seen[-1].path.startswith("http://registry.example/v2/team/resnet/blobs/")
         assert proxy.seen[-1].headers["proxy-authorization"].startswith("Basic ")
@@ -82,7 +82,7 @@ def test_an_insecure_registry_elsewhere_may_speak_plain_http_through_a_proxy(mon
 def test_no_proxy_stands_before_this_machine(monkeypatch, distribution_at):
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("no_proxy", raising=False)
-    assert push(distribution_at("plain"), REPO, [b"x"]) == X
+    assert push(distribution_at("plain"), REPO, b"x") == X
 
 
 def test_a_registry_that_is_not_there_is_transient():
@@ -110,4 +110,4 @@ def test_a_location_that_names_the_registry_as_it_sees_itself_stays_where_we_kno
         )
     )
     rough.front.on("^POST ", relative)
-    assert push(rough.registry, REPO, [b"x"]) == X
+    assert push(rough.registry, REPO, b"x") == X

@@ -16,7 +16,7 @@ from shale.oci.distribution.patience import Patience
 from shale.oci.distribution.registry import Distribution
 from shale.oci.distribution.silence import Silences
 from shale.oci.profiles import GHCR
-from shale.oci.registry import Pushed, push
+from shale.oci.registry import Data, Pushed, push
 from shale.testkit import front
 from shale.testkit.dockerregistry import DockerRegistry
 from shale.testkit.front import Front
@@ -42,12 +42,12 @@ def shorten(registry, read=0.5, silence=1000.0):
         pytest.param(lambda registry: registry.check(REPO, push=True), id="check"),
         pytest.param(lambda registry: registry.tags(REPO), id="a list"),
         pytest.param(lambda registry: b"".join(registry.pull(REPO, PUSHED.digest)), id="a blob"),
-        pytest.param(lambda registry: push(registry, REPO, [BLOB]), id="a push"),
+        pytest.param(lambda registry: push(registry, REPO, BLOB), id="a push"),
     ],
 )
 def test_who_is_silent_or_drips_is_left_after_one_wait(distribution_behind, trouble, work):
     rough = distribution_behind("plain")
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     rough.front.calm()
     shorten(rough.registry)
     rough.front.on("^(GET|POST|PATCH) ", trouble, times=99)
@@ -59,7 +59,7 @@ def test_who_is_silent_or_drips_is_left_after_one_wait(distribution_behind, trou
 
 def test_who_stalls_in_the_middle_of_a_blob_is_taken_up_there(distribution_behind):
     rough = distribution_behind("plain", patience=msgspec.structs.replace(PATIENCE, silence=0.01))
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     shorten(rough.registry, 3.0, 0.01)
 
     def stalls(exchange):
@@ -76,7 +76,7 @@ def test_a_silent_registry_holds_up_no_other(park):
     with ThreadPoolExecutor(4) as pool, Front() as silent:
         silent.default = front.hang
         held = [pool.submit(registry.has, f"{silent.host}/{REPO}", PUSHED.digest) for _ in range(4)]
-        assert push(registry, REPO, [BLOB]) == PUSHED
+        assert push(registry, REPO, BLOB) == PUSHED
         assert b"".join(registry.pull(REPO, PUSHED.digest) or ()) == BLOB
         assert registry.tags(REPO) == ()
     assert all(isinstance(one.exception(), Transient) for one in held)
@@ -87,7 +87,7 @@ async def test_a_process_that_stands_still_is_left_and_found_again(debian_tool, 
     """SIGSTOP: the kernel still takes connections, and nobody answers."""
     with DockerRegistry(debian_tool("docker-registry"), tmp_path) as server:
         registry = Distribution(Options(home=server.host, patience=PATIENCE))
-        assert push(registry, REPO, [BLOB]) == PUSHED
+        assert push(registry, REPO, BLOB) == PUSHED
         shorten(registry, 2.0, 1.0)
         server.pause()
         for _ in range(2):
@@ -177,7 +177,7 @@ def test_a_stop_is_heard_before_each_request(distribution_behind):
 def test_a_stop_is_heard_while_an_answer_drips(distribution_behind, work):
     stop = Once()
     rough = distribution_behind("plain", patience=LONG, pause=stop)
-    push(rough.registry, REPO, [BLOB])
+    push(rough.registry, REPO, BLOB)
     rough.front.calm()
     stop.so = lambda: rough.front.count("^GET ") > 0
     rough.front.on("^GET ", front.drip_body, times=99)
@@ -191,7 +191,7 @@ def test_who_is_stopped_takes_back_what_is_half_done(distribution_behind):
     rough = distribution_behind("plain", patience=LONG, pause=stop)
     stop.so = lambda: rough.front.count("^PATCH ") == 2
     with pytest.raises(StoppedError):
-        push(rough.registry, REPO, [BLOB])
+        push(rough.registry, REPO, BLOB)
     assert [one.method for one in rough.front.seen][-3:] == ["PATCH", "PATCH", "DELETE"]
 
 
@@ -200,8 +200,7 @@ WHOLE = msgspec.structs.replace(GHCR, api="", part_bytes=2**16)
 
 def sent(registry, blob, known=None):
     with registry.upload(REPO, known) as upload:
-        upload.write(blob)
-        upload.commit()
+        upload.send(Data(blob))
 
 
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])

@@ -65,7 +65,7 @@ def test_who_becomes_a_stranger_half_way_is_no_bug(played, registry, trouble):
     for work in (
         lambda: registry.has(REPO, X),
         lambda: registry.pull(REPO, X),
-        lambda: push(registry, REPO, [b"x"]),
+        lambda: push(registry, REPO, b"x"),
         lambda: registry.resolve(REPO, "v1"),
         lambda: registry.manifest(REPO, X),
         lambda: registry.tags(REPO),
@@ -99,7 +99,7 @@ def test_a_project_that_is_not_there_is_said_with_the_cure(played, registry, sta
     assert found == NoAccess("RepositoryNotFound", found.message)
     assert "project" in found.message
     with pytest.raises(Refused) as raised:
-        push(registry, REPO, [b"x"])
+        push(registry, REPO, b"x")
     assert raised.value.why == found
 
 
@@ -153,7 +153,7 @@ def test_who_repeats_a_login_is_not_quoted(played, registry, status):
         lambda: registry.has(REPO, X),
         lambda: registry.check(REPO, push=True),
         lambda: registry.check(REPO, push=False),
-        lambda: push(registry, REPO, [b"x"]),
+        lambda: push(registry, REPO, b"x"),
         lambda: registry.tags(REPO),
         lambda: registry.delete(REPO, X),
         lambda: registry.untag(REPO, "v1"),

@@ -1,5 +1,6 @@
 """Uploads as registries want them: in parts of their size, whole, taken up again, given up; real and played."""
 
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
@@ -10,8 +11,9 @@ from shale.oci import digest
 from shale.oci.distribution.options import Options
 from shale.oci.distribution.registry import Distribution
 from shale.oci.profiles import ARTIFACT_REGISTRY, ECR, GHCR
-from shale.oci.registry import Mismatch, Pushed, push
+from shale.oci.registry import Data, Mismatch, Pushed, push
 from shale.testkit import front
+from shale.testkit.bodies import Cut, Enough, left, send_some
 from shale.testkit.front import Front
 from shale.testkit.registries import PATIENCE
 
@@ -30,94 +32,130 @@ def spans(rough):
 
 
 def test_a_blob_of_one_part_is_sent_by_one_put(rough):
-    push(rough.registry, REPO, [BLOB[:PART]])
+    push(rough.registry, REPO, BLOB[:PART])
     assert [one.method for one in rough.front.seen if "/blobs/" in one.path] == ["POST", "PUT"]
 
 
 def test_parts_say_where_they_lie(rough):
-    push(rough.registry, REPO, [BLOB[: 2 * PART + 5]])
+    push(rough.registry, REPO, BLOB[: 2 * PART + 5])
     assert spans(rough) == [f"0-{PART - 1}", f"{PART}-{2 * PART - 1}", f"{2 * PART}-{2 * PART + 4}"]
 
 
 def test_parts_are_as_large_as_the_registry_wants_them(rough):
     rough.front.on("^POST ", front.with_headers({"OCI-Chunk-Min-Length": "700001"}))
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
     assert spans(rough) == ["0-700000", "700001-1400001", f"1400002-{len(BLOB) - 1}"]
 
 
-def test_a_registry_whose_parts_do_not_fit_into_memory_is_refused(rough):
-    rough.front.on("^POST ", front.with_headers({"OCI-Chunk-Min-Length": str(2**30)}))
-    with pytest.raises(ValueError, match="takes no parts under 1073741824 bytes"):
-        push(rough.registry, REPO, [BLOB])
+def test_a_registry_that_wants_larger_parts_than_there_are_bytes_gets_one(rough):
+    rough.front.on("^POST ", front.with_headers({"OCI-Chunk-Min-Length": str(2**40)}))
+    assert push(rough.registry, REPO, BLOB) == PUSHED
+    assert spans(rough) == [f"0-{len(BLOB) - 1}"]
+
+
+def test_each_part_is_one_request_of_known_length_and_no_byte_is_read_twice(rough):
+    body = Cut(BLOB, 70_000)
+    assert push(rough.registry, REPO, body) == PUSHED
+    patches = [one for one in rough.front.seen if one.method == "PATCH"]
+    assert [one.headers["Content-Length"] for one in patches] == [str(PART)] * 4
+    assert body.opened == [0]
+
+
+def test_what_was_lost_of_a_part_is_read_again_from_there(rough):
+    rough.front.on("^PATCH ", front.pass_on)
+    rough.front.on("^PATCH ", front.drop)
+    body = Cut(BLOB, 70_000)
+    assert push(rough.registry, REPO, body) == PUSHED
+    assert body.opened == [0, PART]
+    assert spans(rough)[1:3] == [f"{PART}-{2 * PART - 1}"] * 2
 
 
 def test_what_is_left_is_given_up(rough):
     with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB)
+        send_some(upload, BLOB, 2 * PART)
     assert rough.front.count("^DELETE .*/uploads/") == 1
 
 
 def test_what_is_kept_is_not_given_up(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB)
-        assert upload.keep()
+    assert left(rough.registry, REPO, BLOB, 2 * PART)
     assert rough.front.count("^DELETE") == 0
 
 
 def test_nothing_is_kept_before_the_first_part(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB[:PART])
-        assert upload.keep() == ""
+    assert left(rough.registry, REPO, BLOB[:PART], 1) == ""
     assert rough.front.count("/v2/team") == 0
 
 
-def test_who_takes_an_upload_up_sends_only_the_rest(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB[: 3 * PART + 1])
-        place = upload.keep()
+def test_who_is_stopped_in_a_part_ends_it(rough):
+    """docker-registry 2.8.2 loses an upload of which a part is cut (mended in 3.0, distribution #3755)."""
+    place = left(rough.registry, REPO, Cut(BLOB, 70_000), PART + 100_000)
+    assert [len(one.body) for one in rough.front.seen if one.method == "PATCH"] == [PART, PART]
     rough.front.calm()
     with rough.registry.upload(REPO, place=place) as upload:
-        upload.write(BLOB)
-        assert upload.commit(PUSHED.digest) == PUSHED
+        assert upload.send(Data(BLOB)) == PUSHED
+    assert spans(rough)[0] == f"{2 * PART}-{3 * PART - 1}"
+
+
+def test_who_takes_an_upload_up_reads_all_and_sends_only_the_rest(rough):
+    place = left(rough.registry, REPO, BLOB, 3 * PART)
+    rough.front.calm()
+    body = Cut(BLOB, 70_000)
+    with rough.registry.upload(REPO, place=place) as upload:
+        assert upload.send(body, PUSHED.digest) == PUSHED
     assert spans(rough) == [f"{3 * PART}-{4 * PART - 1}"]
+    assert body.opened == [0]
 
 
 def test_a_place_that_moved_on_is_begun_afresh(rough):
     """Who crashed after a part and before it kept the new place comes with the old one; 2.8.2 knows only the newest."""
+    places = []
     with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB[: PART + 1])
-        old = upload.keep()
-        upload.write(BLOB[PART + 1 :])
+
+        def note(done):
+            places.append(upload.place())
+            if done >= 3 * PART:
+                raise Enough
+
+        with suppress(Enough):
+            upload.send(Data(BLOB), moved=note)
+        upload.keep()
+    old = next(filter(None, places))
+    assert old != upload.place()
     with rough.registry.upload(REPO, place=old) as upload:
-        upload.write(BLOB)
-        assert upload.commit() == PUSHED
+        assert upload.send(Data(BLOB)) == PUSHED
 
 
 def test_a_place_is_good_in_its_own_repository_only(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB)
-        place = upload.keep()
+    place = left(rough.registry, REPO, BLOB, 2 * PART)
     with pytest.raises(ValueError, match="a place in team/resnet is none in team/other"), \
             rough.registry.upload("team/other", place=place):  # fmt: skip
         pass
 
 
-def test_fewer_bytes_than_the_registry_holds_are_not_published(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB)
-        place = upload.keep()
+def test_an_upload_that_holds_more_than_there_is_now_is_begun_afresh(rough):
+    place = left(rough.registry, REPO, BLOB, 3 * PART)
+    fewer = BLOB[: 2 * PART + 1]
     with rough.registry.upload(REPO, place=place) as upload:
-        upload.write(BLOB[:PART])
-        with pytest.raises(Transient, match="holds more than there is now"):
-            upload.commit()
+        assert upload.send(Data(fewer)) == Pushed(digest.of(fewer), len(fewer))
+    assert rough.front.count("^DELETE .*/uploads/") == 1
+    assert rough.registry.has(REPO, PUSHED.digest) is None
 
 
 def test_a_mismatch_gives_the_upload_up_even_when_it_is_kept(rough):
-    with rough.registry.upload(REPO) as upload:
-        upload.write(BLOB)
-        upload.keep()
-        assert upload.commit(digest.of(b"other")) == Mismatch(digest.of(b"other"), PUSHED.digest)
+    place = left(rough.registry, REPO, BLOB, 3 * PART)
+    with rough.registry.upload(REPO, place=place) as upload:
+        assert upload.keep()
+        assert upload.send(Data(BLOB), digest.of(b"other")) == Mismatch(digest.of(b"other"), PUSHED.digest)
+        assert upload.keep() == ""
     assert rough.front.count("^DELETE .*/uploads/") == 1
+
+
+def test_what_is_there_already_when_it_was_sent_is_not_published_again(rough):
+    push(rough.registry, REPO, BLOB)
+    rough.front.calm()
+    assert push(rough.registry, REPO, BLOB) == PUSHED
+    assert (rough.front.count("^PUT "), rough.front.count("^DELETE .*/uploads/")) == (0, 1)
+    assert b"".join(rough.registry.pull(REPO, PUSHED.digest)) == BLOB
 
 
 # --- registries that take a blob only whole
@@ -128,61 +166,77 @@ def test_what_is_known_goes_whole_in_one_put_of_known_length(distribution_behind
     rough = distribution_behind("plain", profile=profile(base))
     rough.front.on("^PATCH ", front.answer(400))
     with rough.registry.upload(REPO, PUSHED) as upload:
-        for at in range(0, len(BLOB), 70_000):
-            upload.write(BLOB[at : at + 70_000])
-        assert upload.commit(PUSHED.digest) == PUSHED
+        assert upload.send(Cut(BLOB, 70_000), PUSHED.digest) == PUSHED
     put = next(one for one in rough.front.seen if one.method == "PUT")
     assert put.headers["Content-Length"] == str(len(BLOB))
     assert b"".join(rough.registry.pull(REPO, PUSHED.digest)) == BLOB
 
 
-def test_what_is_not_known_goes_whole_in_one_patch_of_unknown_length(distribution_behind):
+def test_what_is_not_known_goes_whole_in_one_patch_of_known_length(distribution_behind):
+    """As skopeo sends it: with no range, for that is what a part has."""
     rough = distribution_behind("plain", profile=profile(GHCR))
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
     patches = [one for one in rough.front.seen if one.method == "PATCH"]
-    assert [one.headers["Transfer-Encoding"] for one in patches] == ["chunked"]
+    assert [one.headers["Content-Length"] for one in patches] == [str(len(BLOB))]
     assert spans(rough) == [None]
 
 
-def committed(registry, known):
+def sent(registry, known):
     with registry.upload(REPO, known) as upload:
-        upload.write(BLOB)
-        return upload.commit()
+        return upload.send(Cut(BLOB, 70_000))
 
 
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
 def test_a_blob_that_is_left_half_way_is_no_blob(distribution_behind, known):
     rough = distribution_behind("plain", profile=profile(GHCR))
     with rough.registry.upload(REPO, known) as upload:
-        upload.write(BLOB[: 3 * PART])
+        send_some(upload, Cut(BLOB, 70_000), 3 * PART)
+        assert upload.keep() == ""
     assert rough.registry.has(REPO, PUSHED.digest) is None
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
+    assert push(rough.registry, REPO, BLOB) == PUSHED
 
 
 @pytest.mark.parametrize("data", [BLOB[:-1], BLOB + b"more", BLOB[::-1]], ids=["fewer", "more", "other"])
 def test_other_bytes_than_were_known_are_a_mismatch(distribution_behind, data):
     rough = distribution_behind("plain", profile=profile(GHCR))
     with rough.registry.upload(REPO, PUSHED) as upload:
-        upload.write(data)
-        assert upload.commit() == Mismatch(PUSHED.digest, digest.of(data))
+        assert upload.send(Data(data)) == Mismatch(PUSHED.digest, digest.of(data))
     assert rough.registry.has(REPO, PUSHED.digest) is None
+
+
+TROUBLES = [
+    pytest.param(front.drop, "broke the connection off", id="drops"),
+    pytest.param(front.answer(503), "is busy: 503", id="is busy"),
+    pytest.param(front.lose_body(1_000_000), "broke the connection off", id="drops in the middle"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "said"), TROUBLES)
+@pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
+def test_a_whole_blob_that_is_lost_is_sent_again(distribution_behind, known, trouble, said):
+    rough = distribution_behind("plain", profile=profile(GHCR))
+    rough.front.on("^(PUT|PATCH) ", trouble, times=2)
+    assert sent(rough.registry, known) == PUSHED
+    assert b"".join(rough.registry.pull(REPO, PUSHED.digest)) == BLOB
+    assert said
 
 
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        pytest.param(front.drop, "broke the connection off", id="drops"),
-        pytest.param(front.answer(429, {"Retry-After": "7"}), "is busy: 429", id="is busy"),
+        *TROUBLES,
+        pytest.param(front.answer(429, {"Retry-After": "7"}), "is busy: 429", id="asks for long patience"),
         pytest.param(front.hang, "does not answer in time", id="hangs"),
     ],
 )
 @pytest.mark.parametrize("known", [PUSHED, None], ids=["known", "not known"])
-def test_a_whole_blob_that_is_lost_is_transient(distribution_behind, known, trouble, said):
+def test_a_whole_blob_that_is_lost_each_time_is_transient(distribution_behind, known, trouble, said):
     short = msgspec.structs.replace(PATIENCE, commit=0.5)
     rough = distribution_behind("plain", profile=profile(GHCR), patience=short)
-    rough.front.on("^(PUT|PATCH) ", trouble)
+    rough.front.on("^(PUT|PATCH) ", trouble, times=99)
     with pytest.raises(Transient, match=said):
-        committed(rough.registry, known)
+        sent(rough.registry, known)
+    assert rough.front.count("^(PUT|PATCH) ") <= PATIENCE.tries
 
 
 # --- played registries
@@ -219,11 +273,9 @@ class Played(Front):
 def test_a_range_that_stands_still_is_not_believed_where_it_is_known_to():
     with Played() as played:
         registry = Distribution(options_for(played, ECR))
-        assert push(registry, REPO, [BLOB]) == PUSHED
+        assert push(registry, REPO, BLOB) == PUSHED
         assert registry.has(REPO, PUSHED.digest) == len(BLOB)
-        with registry.upload(REPO) as upload:
-            upload.write(BLOB)
-            assert upload.keep() == ""
+        assert left(registry, REPO, BLOB[::-1], 2 * PART) == ""
         registry.close()
 
 
@@ -231,7 +283,36 @@ def test_a_busy_answer_to_a_part_is_waited_out_where_ranges_are_not_believed():
     with Played() as played:
         registry = Distribution(options_for(played, ECR))
         played.on("^PATCH ", front.answer(503), times=2)
-        assert push(registry, REPO, [BLOB]) == PUSHED
+        assert push(registry, REPO, BLOB) == PUSHED
+        registry.close()
+
+
+def test_a_part_whose_answer_is_lost_is_read_again_from_its_beginning_where_ranges_are_not_believed():
+    with Played() as played:
+        registry = Distribution(options_for(played, ECR))
+        played.on("^PATCH ", played.play)
+        played.on("^PATCH ", front.drop)
+        body = Cut(BLOB, 70_000)
+        assert push(registry, REPO, body) == PUSHED
+        assert body.opened == [0, PART]
+        assert played.count("^GET .*upload") == 0
+        registry.close()
+
+
+def test_a_part_that_came_twice_where_ranges_are_not_believed_is_not_published():
+    with Played() as played:
+        registry = Distribution(options_for(played, ECR))
+
+        def taken_and_lost(exchange):
+            played.held += exchange.body
+            exchange.hang_up()
+
+        played.on("^PATCH ", played.play)
+        played.on("^PATCH ", taken_and_lost)
+        with pytest.raises((Transient, ValueError)):
+            push(registry, REPO, BLOB)
+        assert registry.has(REPO, PUSHED.digest) is None
+        assert push(registry, REPO, BLOB) == PUSHED
         registry.close()
 
 
@@ -247,5 +328,5 @@ def test_a_registry_that_took_less_of_a_part_is_sent_the_rest(rough):
         exchange.reply(held.status, held.headers)
 
     rough.front.on("^PATCH ", takes_less)
-    assert push(rough.registry, REPO, [BLOB]) == PUSHED
-    assert spans(rough)[:2] == [f"0-{PART - 1}", f"1000-{PART - 1}"]
+    assert push(rough.registry, REPO, BLOB) == PUSHED
+    assert spans(rough)[:2] == [f"0-{PART - 1}", f"1000-{PART + 999}"]

@@ -52,7 +52,7 @@ def reason(registry, target, *, push=True):
 
 def works(registry, target):
     assert registry.check(target.repo, push=True) is None
-    pushed = push(registry, target.repo, [b"weights"])
+    pushed = push(registry, target.repo, b"weights")
     assert isinstance(pushed, Pushed)
     assert registry.has(target.repo, pushed.digest) == 7
 

@@ -10,7 +10,7 @@ REPO = "team/resnet"
 
 def test_a_manifest_that_went_without_its_tag_is_put_and_deleted_again(rough):
     """docker-registry 2.8.2 does that to one of two clients that untag at once (3 of 25 times)."""
-    push(rough.registry, REPO, [b"{}"])
+    push(rough.registry, REPO, b"{}")
     config = Descriptor("application/octet-stream", digest.of(b"{}"), 2)
     rough.registry.put_manifest(REPO, manifest.canonical(manifest.Manifest(config, (config,), 2)), IMAGE_MANIFEST, "v1")
     rough.front.on("DELETE .*/manifests/sha256:", front.pass_on)

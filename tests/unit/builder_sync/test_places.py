@@ -10,11 +10,12 @@ from shale.contracts.about import About
 from shale.contracts.artifact import Layer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
+from shale.oci.tarball import Entry
 from shale.testkit.bucket import MemoryBucket
 
 ABOUT = About("modelversion", "team-a", "mv-1", "uid-1", 1)
 JOB = PackLayer(ABOUT, "1-abc~1", "file:///models/x", "registry.example/models/x", Layer("1-abc", "x", 0))
-DIGEST, KEY = "sha256:" + "0" * 64, f"{PREFIX}.x"
+FILE, KEY = Entry("x", size=5, version="1"), f"{PREFIX}.x"
 
 
 class Sent:
@@ -45,17 +46,24 @@ async def held(bucket):
     return msgspec.json.decode(entry.value)["place"] if entry else ""
 
 
-def test_a_key_is_of_one_repository_one_object_one_part_and_these_bytes():
+def test_a_key_is_of_one_repository_one_object_one_part_and_these_files():
     other = msgspec.structs.replace
     jobs = [
         JOB,
         other(JOB, repo="registry.example/models/y"),
         other(JOB, about=other(ABOUT, uid="uid-2")),
         other(JOB, part="2-abc~1"),
+        other(JOB, uri="file:///models/y"),
     ]
-    keys = [keyed(job, DIGEST) for job in jobs] + [keyed(JOB, DIGEST.replace("0", "1"))]
+    held = [
+        (),
+        (FILE, FILE),
+        *((other(FILE, **change),) for change in ({"version": "2"}, {"size": 6}, {"path": "y"}, {"mode": 0o755})),
+    ]
+    keys = [keyed(job, (FILE,)) for job in jobs] + [keyed(JOB, entries) for entries in held]
     assert len(set(keys)) == len(keys)
-    assert keyed(other(JOB, part="1-abc~2"), DIGEST) == keyed(JOB, DIGEST)
+    assert keyed(other(JOB, part="1-abc~2"), (FILE,)) == keyed(JOB, (FILE,))
+    assert keyed(other(JOB, about=other(ABOUT, generation=2)), (FILE,)) == keyed(JOB, (FILE,))
     assert all(key.startswith("upload.") and "registry" not in key for key in keys)
 
 

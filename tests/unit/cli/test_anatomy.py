@@ -72,7 +72,7 @@ def test_an_image_of_one_platform_and_a_model_pack_are_looked_at_too(registry):
 
 
 def pushed(registry, data) -> Pushed:
-    done = push(registry, REPO, (data,))
+    done = push(registry, REPO, data)
     assert isinstance(done, Pushed)
     return done
 

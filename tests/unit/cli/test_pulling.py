@@ -199,7 +199,7 @@ def planted(registry, image, change):
     old = manifest.parse(registry.manifest(REPO, image.tables.digest))
     true = table.decode(b"".join(registry.pull(REPO, old.layers[0].digest)))
     data = change(true)
-    push(registry, REPO, (data,))
+    push(registry, REPO, data)
     named = Descriptor(TENSOR_TABLE, digest.of(data), len(data), {TABLE_OF: true.layer})
     empty = Descriptor(EMPTY, digest.of(b"{}"), 2)
     lying = Manifest(empty, (named,), 2, artifact_type=TENSORS, subject=image.index)

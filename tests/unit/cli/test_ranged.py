@@ -20,7 +20,7 @@ def registry(tmp_path):
 
 
 def opened(registry, data, longer=0):
-    pushed = push(registry, REPO, (data,))
+    pushed = push(registry, REPO, data)
     assert isinstance(pushed, Pushed)
     return Ranged(registry, REPO, pushed.digest, pushed.size + longer)
 

@@ -63,7 +63,7 @@ class World:
 
     async def version(self, name, data=b"weights", policy: Any = "Delete"):
         """Publish a version under a tag of its own name; return what was told of it until its end."""
-        pushed = push(self.registry, REPO, (data,))
+        pushed = push(self.registry, REPO, data)
         assert isinstance(pushed, Pushed)
         layer = Layer("0-small", "small", len(data)), PackedLayer("small", "small", pushed.digest, pushed.size)
         about = About("modelversion", "team-a", name, f"uid-{name}", 1)

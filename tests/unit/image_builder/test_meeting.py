@@ -142,7 +142,7 @@ class World:
         return Claims(bucket, is_gone, lambda: self.now)
 
     async def publish(self, name: str = "b", tag: str = "", data: bytes = b"") -> Any:
-        pushed = push(self.registry, REPO, (data or self.data,))
+        pushed = push(self.registry, REPO, data or self.data)
         assert isinstance(pushed, Pushed)
         layer = Layer("0-small", "small", pushed.size), PackedLayer("small", "small", pushed.digest, pushed.size)
         seen = Seen(about(name), wish(tag or self.tag), NOW)

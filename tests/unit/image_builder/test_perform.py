@@ -60,7 +60,7 @@ class World:
         self.seen = Seen(OURS, NAMED, 0.0, held=True)
 
     def layer(self, data, name="small"):
-        pushed = push(self.registry, REPO, (data,))
+        pushed = push(self.registry, REPO, data)
         assert isinstance(pushed, Pushed)
         return Layer(f"0-{name}", name, len(data)), PackedLayer(name, "small", pushed.digest, pushed.size)
 
@@ -77,12 +77,12 @@ class World:
 
     def foreign(self, tag, text="{}"):
         """Let somebody who knows nothing of claims push an image under this tag; return its digest."""
-        pushed = push(self.registry, REPO, (text.encode(),))
+        pushed = push(self.registry, REPO, text.encode())
         assert isinstance(pushed, Pushed)
         layer = PackedLayer("small", "small", pushed.digest, pushed.size)
         image = manifest.build([layer], tag)
         for document in (*image.blobs,):
-            push(self.registry, REPO, (document.data,))
+            push(self.registry, REPO, document.data)
         for document in image.manifests:
             self.registry.put_manifest(REPO, document.data, document.descriptor.media_type)
         index = next(one for one in image.manifests if one.descriptor.digest == image.index.digest)

@@ -12,7 +12,8 @@ import pytest
 from shale.contracts.errors import Transient
 from shale.oci import digest, indexfile, manifest
 from shale.oci.layout import Layout
-from shale.oci.registry import Pushed, push
+from shale.oci.registry import Data, Pushed, push
+from shale.testkit.bodies import Cut, Enough
 
 REPO = "localhost:5000/models/resnet"
 
@@ -26,15 +27,15 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def pushed(registry, repo, blocks, expected=None):
+def pushed(registry, repo, body, expected=None):
     """Push a blob that nothing refuses."""
-    found = push(registry, repo, blocks, expected)
+    found = push(registry, repo, body, expected)
     assert isinstance(found, Pushed)
     return found
 
 
 def put(layout, tag, repo=REPO, **fields):
-    config = pushed(layout, repo, [b"{}"])
+    config = pushed(layout, repo, b"{}")
     described = manifest.Descriptor("text/plain", config.digest, config.size)
     document = manifest.canonical(manifest.Manifest(described, (), 2, **fields))
     return layout.put_manifest(repo, document, manifest.IMAGE_MANIFEST, tag)
@@ -74,31 +75,37 @@ def test_asking_makes_no_folder(layout, tmp_path):
 
 
 def test_a_mounted_blob_takes_no_second_place(layout, tmp_path):
-    blob = pushed(layout, "team/a", [b"weights"])
+    blob = pushed(layout, "team/a", b"weights")
     assert layout.mount("team/b", blob.digest, "team/a")
     one, other = (tmp_path / "team" / repo / "blobs" / "sha256" / blob.digest[7:] for repo in "ab")
     assert one.samefile(other)
 
 
 def test_a_blob_that_is_there_is_not_written_again(layout, tmp_path):
-    blob = next(tmp_path.rglob(pushed(layout, REPO, [b"weights"]).digest[7:]))
+    blob = next(tmp_path.rglob(pushed(layout, REPO, b"weights").digest[7:]))
     before = blob.stat()
-    push(layout, REPO, [b"weights"])
+    push(layout, REPO, b"weights")
     assert (blob.stat().st_ino, blob.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_running_upload_lies_beside_the_repositories(layout, tmp_path):
-    with layout.upload(REPO) as upload:
-        upload.write(b"wei")
-        assert [path.parent.name for path in tmp_path.rglob("*") if path.is_file()] == [".uploads"]
+    met = []
+
+    def look(done):
+        met.append([path.parent.name for path in tmp_path.rglob("*") if path.is_file()])
+        raise Enough(done)
+
+    with layout.upload(REPO) as upload, pytest.raises(Enough):
+        upload.send(Data(b"weights"), moved=look)
+    assert met == [[".uploads"]]
     assert files(tmp_path) == set()
 
 
 def test_what_a_killed_process_left_is_swept_by_the_next_upload(layout, tmp_path):
     code = (
-        "import os, signal, sys, pathlib; from shale.oci.layout import Layout\n"
+        "import os, signal, sys, pathlib; from shale.oci.layout import Layout; from shale.oci.registry import Data\n"
         "with Layout(pathlib.Path(sys.argv[1])).upload('a/b') as upload:\n"
-        "    upload.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+        "    upload.send(Data(b'half'), moved=lambda done: os.kill(os.getpid(), signal.SIGKILL))"
     )
     died = subprocess.run([sys.executable, "-c", code, tmp_path], timeout=60, check=False)
     assert died.returncode == -signal.SIGKILL
@@ -109,11 +116,15 @@ def test_what_a_killed_process_left_is_swept_by_the_next_upload(layout, tmp_path
 
 
 def test_uploads_of_the_living_are_never_swept(layout, tmp_path):
-    with layout.upload(REPO) as first, layout.upload(REPO) as second:
-        first.write(b"one")
-        second.write(b"two")
-        assert len(files(tmp_path)) == 2
-        assert first.commit().size == second.commit().size == 3
+    met = []
+
+    def another(done):
+        with layout.upload(REPO) as second:
+            assert second.send(Data(b"two"), moved=lambda done: met.append((done, len(files(tmp_path))))).size == done
+
+    with layout.upload(REPO) as first:
+        assert first.send(Data(b"one"), moved=another).size == 3
+    assert met == [(3, 2)]
 
 
 @contextmanager
@@ -132,7 +143,7 @@ def test_a_full_disk_is_told_and_nothing_half_is_published(layout, tmp_path):
         no_more_than(1024),
         pytest.raises(Transient, match=r"cannot write the blob .+: the file would be larger"),
     ):
-        push(layout, REPO, [b"x" * 800, b"y" * 800])
+        push(layout, REPO, Cut(b"x" * 1600, 800))
     assert files(tmp_path) == set()
 
 
@@ -153,7 +164,7 @@ def test_a_damaged_manifest_is_told_with_its_cure(layout, tmp_path):
 
 
 def test_a_blob_that_is_too_large_for_a_manifest_is_not_read(layout):
-    large = pushed(layout, REPO, [bytes(2**20)] * 5)
+    large = pushed(layout, REPO, bytes(2**20) * 5)
     with pytest.raises(ValueError, match="no manifest is larger than"):
         layout.manifest(REPO, large.digest)
 
@@ -183,11 +194,11 @@ def test_two_processes_that_tag_at_once_lose_no_tag(layout, tmp_path):
 
 
 def test_a_deleted_manifest_takes_what_it_alone_names(layout):
-    shared, own = pushed(layout, REPO, [b"shared"]), pushed(layout, REPO, [b"own"])
-    loose = pushed(layout, REPO, [b"nobody names it yet"])
+    shared, own = pushed(layout, REPO, b"shared"), pushed(layout, REPO, b"own")
+    loose = pushed(layout, REPO, b"nobody names it yet")
 
     def image(tag, *layers):
-        config = pushed(layout, REPO, [tag.encode()])
+        config = pushed(layout, REPO, tag.encode())
         described = [manifest.Descriptor("text/plain", one.digest, one.size) for one in (config, *layers)]
         document = manifest.Manifest(described[0], tuple(described[1:]), 2)
         return layout.put_manifest(REPO, manifest.canonical(document), manifest.IMAGE_MANIFEST, tag)

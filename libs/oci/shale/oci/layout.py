@@ -13,7 +13,7 @@ from shale.oci import digest as digests
 from shale.oci import disk, garbage, indexfile, laws, manifest, names, subjects, uploads
 from shale.oci.descriptor import Descriptor
 from shale.oci.refusal import NoAccess, Refused
-from shale.oci.registry import BLOCK, Missing, Pushed, Upload
+from shale.oci.registry import BLOCK, Missing, Pushed, Upload, push
 
 
 class Layout:
@@ -56,14 +56,14 @@ class Layout:
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
         """See `Registry.upload`."""
-        _ = known, place
+        _ = place
         folder = self._folder(repo)
 
         def publish(path: Path, digest: str) -> None:
             indexfile.create(folder)
             _link(path, self._blob(repo, digest))
 
-        return uploads.begin(self._root / ".uploads", publish)
+        return uploads.begin(self._root / ".uploads", known.digest if known else "", publish)
 
     def mount(self, repo: str, digest: str, from_repo: str) -> bool:
         """See `Registry.mount`: a hard link, so that no byte is copied and either side may be deleted."""
@@ -100,13 +100,11 @@ class Layout:
         """See `Registry.put_manifest`."""
         wanted = names.tag(tag) if tag is not None else None
         named = manifest.named(manifest.parse(data))
-        with self.upload(repo) as upload:
-            upload.write(data)
-            indexfile.create(self._folder(repo))
-            with disk.locked(self._folder(repo)):  # nothing of what it names is collected between the two
-                if missing := tuple(name for name in named if self.has(repo, name) is None):
-                    return Missing(missing)
-                upload.commit()
+        indexfile.create(self._folder(repo))
+        with disk.locked(self._folder(repo)):  # nothing of what it names is collected between the two
+            if missing := tuple(name for name in named if self.has(repo, name) is None):
+                return Missing(missing)
+            push(self, repo, data)
         descriptor = Descriptor(media_type, digests.of(data), len(data))
         if wanted is not None:
             self._tag(repo, wanted, descriptor)

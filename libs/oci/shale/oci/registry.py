@@ -5,7 +5,7 @@ that wait for an event loop are slow. Repositories and digests are parsed behind
 itself is raised as `Transient`, what a caller expects comes back as a value.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -50,8 +50,42 @@ class NoRangesError(Transient):
     """A registry, or a proxy before it, answered something else than the part of a blob that it was asked for."""
 
 
+class Body(Protocol):
+    """Bytes to be sent, which can be read again from any of them on: nobody holds any for a second try."""
+
+    @property
+    def size(self) -> int:
+        """How many there are, known before the first is read."""
+        ...
+
+    def blocks(self, offset: int = 0) -> Iterator[Block]:
+        """Return those from `offset` on, the same each time; a block may be used again after the next is asked for."""
+        ...
+
+
+class Data(msgspec.Struct, frozen=True):
+    """A body that is here whole, for what is small."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """See `Body.size`."""
+        return len(self.data)
+
+    def blocks(self, offset: int = 0) -> Iterator[Block]:
+        """See `Body.blocks`."""
+        view = memoryview(self.data)
+        return (view[at : at + BLOCK] for at in range(offset, len(view), BLOCK))
+
+
+def unheard(done: int) -> None:
+    """Go on: nobody wants to know how many bytes are `done`."""
+    del done
+
+
 class Upload(Protocol):
-    """One blob on its way in. It hashes what it is given, so that nobody does it twice."""
+    """One blob on its way in."""
 
     def place(self) -> str:
         """Return the place where `Registry.upload` takes this blob up again in any process; `""`: nowhere (yet).
@@ -62,15 +96,18 @@ class Upload(Protocol):
         ...
 
     def keep(self) -> str:
-        """Return the place, and let what was sent stay there when this upload is left without a commit."""
+        """Return the place, and let what was sent stay there when this upload is left without having published."""
         ...
 
-    def write(self, block: Block) -> None:
-        """Send the next bytes; `block` may be used again as soon as this returns."""
-        ...
+    def send(
+        self, body: Body, expected: str | None = None, moved: Callable[[int], None] = unheard
+    ) -> Pushed | Mismatch:
+        """Publish `body` under the digest of its bytes, which is `expected` if that is given.
 
-    def commit(self, expected: str | None = None) -> Pushed | Mismatch:
-        """Publish the blob under the digest of its bytes, which is `expected` if that was given."""
+        Each byte is hashed once, on its way. `moved` is told after each block how many bytes were hashed; what it
+        raises ends the work, and where a part has just been begun that may be after it: some registries lose an upload
+        of which a part is cut. What the body raises comes through as it is. ValueError when it is not of its size.
+        """
         ...
 
 
@@ -102,10 +139,10 @@ class Registry(Protocol):
         ...
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
-        """Begin a blob; left without a commit, nothing remains of it.
+        """Begin a blob; left without having published, nothing remains of it.
 
-        Some registries take a large blob only whole, and want to hear first what is `known` of it. With a `place` that
-        still stands, what the registry holds is not sent again: write from the first byte on, as if nothing was there.
+        Some registries take a large blob only whole, and want to hear first what is `known` of it: other bytes are a
+        mismatch. With a `place` that still stands, what the registry holds is read for its hash and not sent again.
         """
         ...
 
@@ -138,9 +175,7 @@ class Registry(Protocol):
         ...
 
 
-def push(registry: Registry, repo: str, blocks: Iterable[Block], expected: str | None = None) -> Pushed | Mismatch:
+def push(registry: Registry, repo: str, body: bytes | Body, expected: str | None = None) -> Pushed | Mismatch:
     """Send one blob whole."""
     with registry.upload(repo) as upload:
-        for block in blocks:
-            upload.write(block)
-        return upload.commit(expected)
+        return upload.send(Data(body) if isinstance(body, bytes) else body, expected)

@@ -6,12 +6,12 @@ Each is a file of its own whose owner holds its lock: what a killed process left
 import os
 import uuid
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from shale.oci import disk
-from shale.oci.digest import Block, Hasher
-from shale.oci.registry import Mismatch, Pushed
+from shale.oci.reel import Other, Reel
+from shale.oci.registry import Body, Mismatch, Pushed, unheard
 
 _TRIES = 8
 
@@ -19,9 +19,8 @@ _TRIES = 8
 class FileUpload:
     """One blob being written; `publish` gives the finished file its name."""
 
-    def __init__(self, path: Path, fd: int, publish: Callable[[Path, str], None]) -> None:
-        self._path, self._fd, self._publish = path, fd, publish
-        self._hasher = Hasher()
+    def __init__(self, path: Path, fd: int, known: str, publish: Callable[[Path, str], None]) -> None:
+        self._path, self._fd, self._known, self._publish = path, fd, known, publish
 
     def place(self) -> str:
         """Return no place: a disk is quicker written again than an upload in a folder is kept."""
@@ -31,32 +30,36 @@ class FileUpload:
         """Keep nothing."""
         return ""
 
-    def write(self, block: Block) -> None:
-        """Append and hash."""
-        with disk.passing(f"write the blob {self._path}"):
-            disk.write_all(self._fd, block)
-        self._hasher.update(block)
-
-    def commit(self, expected: str | None = None) -> Pushed | Mismatch:
-        """Flush, then publish."""
-        found = self._hasher.digest
-        if expected not in {None, found}:
-            return Mismatch(str(expected), found)
-        with disk.passing(f"publish the blob {found}"):
+    def send(
+        self, body: Body, expected: str | None = None, moved: Callable[[int], None] = unheard
+    ) -> Pushed | Mismatch:
+        """Write and hash, flush, then publish."""
+        with closing(Reel(body, expected or self._known, moved)) as reel:
+            try:
+                pushed = self._written(reel)
+            except Other as other:
+                return other.mismatch
+        with disk.passing(f"publish the blob {pushed.digest}"):
             os.fsync(self._fd)
-            self._publish(self._path, found)
-        return Pushed(found, self._hasher.size)
+            self._publish(self._path, pushed.digest)
+        return pushed
+
+    def _written(self, reel: Reel) -> Pushed:
+        for piece in reel.read(0, reel.size):
+            with disk.passing(f"write the blob {self._path}"):
+                disk.write_all(self._fd, piece)
+        return reel.pushed()
 
 
 @contextmanager
-def begin(folder: Path, publish: Callable[[Path, str], None]) -> Generator[FileUpload]:
-    """Make an upload in `folder`; its file is gone afterwards, published or not."""
+def begin(folder: Path, known: str, publish: Callable[[Path, str], None]) -> Generator[FileUpload]:
+    """Make an upload in `folder` of what is `known` of its digest; its file is gone afterwards, published or not."""
     with disk.passing(f"begin an upload in {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         path, fd = _own(folder)
     try:
-        yield FileUpload(path, fd, publish)
+        yield FileUpload(path, fd, known, publish)
     finally:
         path.unlink(missing_ok=True)
         os.close(fd)

@@ -39,6 +39,11 @@ class Exchange:
         self.headers: Mapping[str, str] = dict(handler.headers.items())
         self._handler, self._behind, self.stopped = handler, behind, stopped
 
+    @property
+    def whole(self) -> bool:
+        """Say whether all of the body came that was promised."""
+        return len(self.body) >= int(self.headers.get("Content-Length") or 0)
+
     def forward(self, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
         """Send the request on, with other headers or another body, and return the answer."""
         connection = http.client.HTTPConnection(self._behind, timeout=_SECONDS)
@@ -56,7 +61,7 @@ class Exchange:
         host, _, port = self._behind.partition(":")
         head = f"{self.method} {self.path} HTTP/1.1\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in self.headers.items() if name.lower() not in _HOP)
-        head += f"Content-Length: {len(self.body)}\r\n\r\n"
+        head += f"Content-Length: {self.headers.get('Content-Length', len(self.body))}\r\n\r\n"
         with socket.create_connection((host, int(port)), timeout=_SECONDS) as there:
             there.sendall(head.encode() + self.body[:size])
             there.shutdown(socket.SHUT_WR)
@@ -151,6 +156,11 @@ class Front:
                     return trouble
         return self.default
 
+    def _cut(self, exchange: Exchange) -> Trouble:
+        with self._lock:
+            self.seen.append(exchange)
+        return lose_body(len(exchange.body)) if self.behind else drop
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self
 
@@ -161,7 +171,7 @@ class Front:
             def do_GET(self) -> None:
                 exchange = Exchange(self, _body(self), front.behind, front._stopped)
                 with suppress(OSError, ValueError):  # whoever asked may be gone, or was hung up on
-                    front._choose(exchange)(exchange)
+                    (front._choose if exchange.whole else front._cut)(exchange)(exchange)
 
             do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 (the names are http.server's)
 

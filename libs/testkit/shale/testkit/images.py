@@ -18,7 +18,7 @@ def publish(registry: Registry, repo: str, tag: str, small: Files, **weights: Fi
     layers += [_layer(registry, repo, name, files) for files in weights.values() for name in (next(iter(files)),)]
     image = manifest.build(layers, tag)
     for blob in image.blobs:
-        push(registry, repo, (blob.data,))
+        push(registry, repo, blob.data)
     tags = {named.digest: name for name, named in image.tags}
     for one in image.manifests:
         registry.put_manifest(repo, one.data, one.descriptor.media_type, tags.get(one.descriptor.digest))
@@ -27,13 +27,13 @@ def publish(registry: Registry, repo: str, tag: str, small: Files, **weights: Fi
 
 def _layer(registry: Registry, repo: str, name: str, files: Files) -> PackedLayer:
     role = "small" if name == "small" else "weight"
-    pushed = push(registry, repo, _tar(files, root=role == "small"))
+    pushed = push(registry, repo, b"".join(_tar(files, root=role == "small")))
     if not isinstance(pushed, Pushed):
         raise TypeError(pushed)
     table = _table(files, pushed, root=role == "small")
     if table is None:
         return PackedLayer(name, role, pushed.digest, pushed.size)
-    push(registry, repo, (table,))
+    push(registry, repo, table)
     return PackedLayer(name, role, pushed.digest, pushed.size, table=digest.of(table), table_size=len(table))
 
 

@@ -12,7 +12,7 @@ CARD = Card(
     kinds=("modelversion",),
     takes=(ScanArtifact, PackLayer),
     says=(Scanned, ScanRefused, LayerPacked, LayerRefused, Progressed),
-    concurrency=3,  # each holds a part of 5 MiB, beside 50 MB of Python: a worker has 72
+    concurrency=4,  # each holds one block of 1 MiB; hashing and sending leave the interpreter to the others
     keys=((CLAIM.name, PREFIX),),
 )
 CARDS = (CARD,)

@@ -1,5 +1,7 @@
 """The hot path: a source's files become one blob of a registry, in one thread and one megabyte.
 
+Each byte is read, hashed and sent, in one pass where nothing speaks for two.
+
 Nothing here waits for an event loop, and nothing is written to a disk that is not the registry's own.
 """
 
@@ -8,14 +10,15 @@ from contextlib import closing, contextmanager
 
 import msgspec
 
-from shale.builder_sync.places import Keeper
+from shale.builder_sync.places import WORTH, Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.builder_sync.tables import Tee, publish, spans
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, small, tarball
-from shale.oci.digest import Block, Hasher
+from shale.oci.digest import Block
+from shale.oci.reel import Reel
 from shale.oci.refusal import Refused
 from shale.oci.registry import Mismatch, Pushed, Registry, Upload
 from shale.oci.tarball import Content, Entry
@@ -28,13 +31,18 @@ MAX_LISTED = 800 * 1024
 Progress = Callable[[int], None]
 """Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
 
-Keeping = Callable[[PackLayer, Pushed], Keeper | None]
-"""Makes who keeps the place of an upload; None where it is not worth that."""
+Keeping = Callable[[PackLayer, tuple[Entry, ...]], Keeper | None]
+"""Makes who keeps the place of an upload of these entries; None where it is not worth that."""
 
 
-def _nowhere(job: PackLayer, known: Pushed) -> None:
+def _nowhere(job: PackLayer, entries: tuple[Entry, ...]) -> None:
     """Keep no place."""
-    del job, known
+    del job, entries
+
+
+def hashes_first(layer: Layer) -> bool:
+    """Say whether a layer is hashed before it is sent, where nothing is known of it: what is small is read quickly."""
+    return layer.size < WORTH
 
 
 def scan_source(
@@ -56,19 +64,28 @@ def _fitting(listed: Listed, uri: str) -> Listed | Stall:
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
-def pack_layer(
-    job: PackLayer, source: Source, registry: Registry, progress: Progress, keeping: Keeping = _nowhere
+def pack_layer(  # noqa: PLR0913 (what a layer is made of, and how)
+    job: PackLayer,
+    source: Source,
+    registry: Registry,
+    progress: Progress,
+    keeping: Keeping = _nowhere,
+    *,
+    hash_first: bool,
 ) -> PackedLayer | Refusal | Stall:
-    """Hash the layer, and send it unless the repository has it: read twice, so that both readings must agree.
+    """Read the layer, hash it, and send it.
 
-    What was sent when the work is stopped, or fails for now, is kept by who `keeping` makes.
+    With `hash_first` it is sent only when the repository has it not: read twice, so that both readings must agree.
+    Else it is hashed while it is sent. What was sent when the work is stopped, or fails for now, is kept by who
+    `keeping` makes.
     """
     entries = _entries(job, source, lambda: progress(0))
     if isinstance(entries, (Refusal, Stall)):
         return entries
-    tee = Tee(spans(entries, root=job.layer.root))
+    reading = _Reading(source, entries, job.layer.root, Tee(spans(entries, root=job.layer.root)))
+    there = _Receiver(registry, job.repo, keeping(job, entries))
     try:
-        return _pack(job, _Reading(source, entries, job.layer.root, tee), registry, progress, keeping)
+        return _pack(job, reading, there, progress, hash_first=hash_first)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
@@ -76,51 +93,33 @@ def pack_layer(
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """What is read, as often as it is read."""
+    """The layer's tar as a body: read from any byte on, as often as it is asked for."""
 
     source: Source
     entries: tuple[Entry, ...]
     root: bool
     tee: Tee
 
-    def blocks(self) -> Generator[Block]:
-        """Return the layer's tar from its first byte on, heard for its tensors."""
-        return self.tee.over(self._blocks(), 0)
+    @property
+    def size(self) -> int:
+        """See `Body.size`."""
+        return tarball.size(self.entries, root=self.root)
 
-    def _blocks(self) -> Generator[Block]:
+    def blocks(self, offset: int = 0) -> Generator[Block]:
+        """See `Body.blocks`; their tensors are heard. Raises SourceChangedError, UnreadableError, Transient."""
+        return self.tee.over(self._blocks(offset), offset)
+
+    def _blocks(self, offset: int) -> Generator[Block]:
+        at = 0
         for piece in tarball.frame(self.entries, root=self.root):
+            size = piece.size if isinstance(piece, Content) else len(piece)
+            skip, at = max(offset - at, 0), at + size
+            if skip >= size:
+                continue
             if isinstance(piece, Content):
-                yield from self.source.open(piece)
+                yield from self.source.open(piece, skip)
             else:
-                yield piece
-
-    def pour(self, into: Callable[[Block], None], progress: Progress) -> None:
-        """Hand over block by block; whatever is raised, the source's file is closed."""
-        done = 0
-        with closing(self.blocks()) as blocks:
-            for block in blocks:
-                into(block)
-                done += len(block)
-                progress(done)
-
-
-def _pack(
-    job: PackLayer, reading: _Reading, registry: Registry, progress: Progress, keeping: Keeping
-) -> PackedLayer | Refusal:
-    hasher, size = Hasher(), job.layer.size
-    reading.pour(hasher.update, lambda done: progress(min(done // 2, size)))
-    if registry.has(job.repo, hasher.digest) == hasher.size:  # of another size, it is damaged there
-        progress(size)
-        packed = _packed(job.layer, Pushed(hasher.digest, hasher.size), reused=True)
-        return publish(registry, job.repo, reading.tee, packed)
-    known = Pushed(hasher.digest, hasher.size)
-    there = _Receiver(registry, job.repo, keeping(job, known))
-    match there.send(reading, known, lambda done: progress(min((hasher.size + done) // 2, size))):
-        case Mismatch():
-            why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
-            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
-        case Pushed() as pushed:
-            return publish(registry, job.repo, reading.tee, _packed(job.layer, pushed, reused=False))
+                yield memoryview(piece)[skip:]
 
 
 class _Receiver(msgspec.Struct, frozen=True):
@@ -130,12 +129,11 @@ class _Receiver(msgspec.Struct, frozen=True):
     repo: str
     keeper: Keeper | None
 
-    def send(self, reading: _Reading, known: Pushed, progress: Progress) -> Pushed | Mismatch:
+    def send(self, reading: _Reading, known: Pushed | None, progress: Progress) -> Pushed | Mismatch:
         """Send what is read, from where another worker left it if one did."""
         with self._begun(known) as upload:
             try:
-                reading.pour(upload.write, lambda done: self._moved(upload, done, progress))
-                pushed = upload.commit(known.digest)
+                pushed = upload.send(reading, moved=lambda done: self._moved(upload, done, progress))
             except (Transient, Stopped, UnreadableError) as error:
                 if self.keeper:
                     self.keeper.leave(upload, stopped=isinstance(error, Stopped))
@@ -147,7 +145,7 @@ class _Receiver(msgspec.Struct, frozen=True):
         return pushed
 
     @contextmanager
-    def _begun(self, known: Pushed) -> Generator[Upload]:
+    def _begun(self, known: Pushed | None) -> Generator[Upload]:
         """Begin where it was left; a place to which we are not let is good for nothing, and is tried once."""
         place, begun = self.keeper.take() if self.keeper else "", False
         try:
@@ -167,6 +165,27 @@ class _Receiver(msgspec.Struct, frozen=True):
     def _over(self) -> None:
         if self.keeper:
             self.keeper.forget()
+
+
+def _pack(
+    job: PackLayer, reading: _Reading, there: _Receiver, progress: Progress, *, hash_first: bool
+) -> PackedLayer | Refusal:
+    size = job.layer.size
+    known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
+    if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
+        progress(size)
+        return publish(there.registry, job.repo, reading.tee, _packed(job.layer, known, reused=True))
+    match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
+        case Mismatch():
+            why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
+            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
+        case Pushed() as pushed:
+            return publish(there.registry, job.repo, reading.tee, _packed(job.layer, pushed, reused=False))
+
+
+def _hashed(reading: _Reading, progress: Progress) -> Pushed:
+    with closing(Reel(reading, "", progress)) as reel:
+        return reel.pushed()
 
 
 def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple[Entry, ...] | Refusal | Stall:

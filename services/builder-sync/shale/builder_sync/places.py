@@ -16,6 +16,7 @@ import msgspec
 
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
+from shale.oci.tarball import Entry
 
 PREFIX = "upload"
 """Of the keys in the bucket: its first word."""
@@ -31,7 +32,7 @@ T = TypeVar("T")
 log = logging.getLogger("shale.builder-sync")
 
 
-class Entry(Protocol):
+class Word(Protocol):
     """One key as of one revision."""
 
     @property
@@ -48,7 +49,7 @@ class Entry(Protocol):
 class Bucket(Protocol):
     """What places need of a bucket. Every method raises Transient."""
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str) -> Word | None:
         """Return what a key holds."""
         ...
 
@@ -192,8 +193,12 @@ class Keeper:
             return None
 
 
-def keyed(job: PackLayer, digest: str) -> str:
-    """Return the key of an upload: of this repository, for this part of this object and no other, of these bytes."""
+def keyed(job: PackLayer, entries: tuple[Entry, ...]) -> str:
+    """Return the key of an upload: of this repository, for this part of this object and no other, of these files.
+
+    Of their versions too, as far as the source has any. It is a hint that two uploads are one: what was sent is read
+    again for its hash by who takes it up, and the registry publishes what has the digest of all bytes and nothing else.
+    """
     part = job.part.partition("~")[0]
-    words = f"{job.repo}\n{digest}\n{job.about.uid}\n{part}"
-    return f"{PREFIX}.{hashlib.sha256(words.encode()).hexdigest()}"
+    words = msgspec.json.encode((job.repo, job.about.uid, part, job.uri, job.layer.root, entries))
+    return f"{PREFIX}.{hashlib.sha256(words).hexdigest()}"

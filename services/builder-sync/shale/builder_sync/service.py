@@ -9,7 +9,7 @@ import msgspec
 
 from shale.builder_sync.card import CARD
 from shale.builder_sync.decide import Seen, decide
-from shale.builder_sync.pack import Keeping, pack_layer, scan_source
+from shale.builder_sync.pack import Keeping, hashes_first, pack_layer, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
@@ -17,7 +17,7 @@ from shale.contracts.artifact import PackedLayer
 from shale.contracts.facts import Released
 from shale.contracts.jobs import JOBS, Job, PackLayer, ScanArtifact
 from shale.oci.refusal import NoAccess, Refused
-from shale.oci.registry import Pushed
+from shale.oci.tarball import Entry
 from shale.registries.target import Opener, Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
@@ -57,10 +57,10 @@ class BuilderSync:
         """Do the job in a thread."""
         loop = asyncio.get_running_loop()
 
-        def keeping(job: PackLayer, known: Pushed) -> Keeper | None:
-            if self.places is None or known.size < WORTH:
+        def keeping(job: PackLayer, entries: tuple[Entry, ...]) -> Keeper | None:
+            if self.places is None or job.layer.size < WORTH:
                 return None
-            return Keeper(Mark(self.places, keyed(job, known.digest)), loop, lambda: beat.cause != "over")
+            return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
 
         return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat, keeping))
 
@@ -82,7 +82,8 @@ class BuilderSync:
                 case NoAccess() as why:
                     return _kept_out(why)
                 case registry:
-                    return pack_layer(job, source, registry, beat.moved, keeping)
+                    first = hashes_first(job.layer)
+                    return pack_layer(job, source, registry, beat.moved, keeping, hash_first=first)
         except Refused as refused:
             return _kept_out(refused.why)
 

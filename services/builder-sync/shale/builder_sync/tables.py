@@ -103,7 +103,7 @@ def publish(registry: Registry, repo: str, tee: Tee, packed: PackedLayer) -> Pac
     if data is None:
         return packed
     name = digest.of(data)
-    if registry.has(repo, name) != len(data) and isinstance(push(registry, repo, (data,), name), Mismatch):
+    if registry.has(repo, name) != len(data) and isinstance(push(registry, repo, data, name), Mismatch):
         raise Transient(f"the registry took other bytes for the tensor table of {packed.name!r}")
     return msgspec.structs.replace(packed, table=name, table_size=len(data))
 

@@ -88,7 +88,7 @@ def _is_there(registry: Registry, repo: str, packed: PackedLayer) -> bool:
 def _push(registry: Registry, repo: str, image: Image) -> None:
     """Push blobs and manifests by digest: whoever sees the tag finds everything behind it."""
     for blob in image.blobs:
-        if isinstance(pushed := push(registry, repo, (blob.data,), blob.descriptor.digest), Mismatch):
+        if isinstance(pushed := push(registry, repo, blob.data, blob.descriptor.digest), Mismatch):
             raise Transient(f"the registry took {pushed.found} for {pushed.expected}")
     for document in image.manifests:
         tags.put(registry, repo, document)

@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution import challenge
-from shale.oci.distribution.parts import PartsUpload
 from shale.oci.distribution.patience import BUSY, asked
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
-from shale.oci.distribution.stream import StreamUpload
 from shale.oci.distribution.transport import PIECE, Lost, Request, Response
+from shale.oci.distribution.uploading import BlobUpload
 from shale.oci.refusal import Refused
 from shale.oci.registry import NoRangesError, Pushed, Upload
 
@@ -106,8 +105,7 @@ def mount(repo: Repository, digest: str, source: Repository) -> bool:
 @contextmanager
 def upload(repo: Repository, known: Pushed | None, place: str) -> Generator[Upload]:
     """See `Registry.upload`."""
-    whole = repo.profile.upload == "whole"
-    taken = StreamUpload(repo, known) if whole else PartsUpload(repo, place)
+    taken = BlobUpload(repo, known.digest if known else "", place)
     try:
         yield taken
     finally:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from shale.contracts.errors import Transient
-from shale.oci.distribution import origin
+from shale.oci.distribution import origin, pools
 from shale.oci.distribution.answer import Answer, whole
 from shale.oci.distribution.authority import Authority
 from shale.oci.distribution.challenge import Scopes
@@ -117,7 +117,10 @@ class Client:
         for _ in range(_HOPS):
             if not request.leaving:
                 self.heed()
-            response = self._transport.send(self._signed(request, authorization))
+            waits = request.read is not None and not request.leaving
+            response = self._transport.send(
+                self._signed(request, authorization), self.heed if waits else pools.unheeded
+            )
             if request.method in _READS:  # the answer to a write is short, and says where an upload stands now
                 response.heed = self.heed
             location = response.headers.get("Location", "")

@@ -1,13 +1,13 @@
 """The last step of an upload: the PUT that names the blob, tried until it is known to have been heard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.refusals import too_large
 from shale.oci.distribution.repository import GONE, LARGE, Repository
 from shale.oci.distribution.session import Session
-from shale.oci.distribution.transport import Lost, pieces
+from shale.oci.distribution.transport import Lost
 from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed
 
@@ -22,14 +22,13 @@ class Large(Refused):
     """A body was too large: smaller ones may do."""
 
 
-def whole(session: Session, data: memoryview, digest: str) -> Pushed:
-    """Publish a blob that is held here whole: POST and PUT, both again when the answer was lost. Raises Transient."""
+def whole(session: Session, body: Iterable[memoryview], pushed: Pushed) -> Pushed:
+    """Publish a blob in one body: POST and PUT, both again when the answer was lost. Raises Transient."""
 
     def put() -> Answer:
         session.begin()
-        return session.put(digest, pieces(data), len(data))
+        return session.put(pushed.digest, body, pushed.size)
 
-    pushed = Pushed(digest, len(data))
     return session.repo.client.tried(lambda: _heard(session.repo, put, pushed, renews=True))
 
 
@@ -59,7 +58,7 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
     """
     try:
         answer = put()
-        judge(repo, answer, "publish a blob")
+        judge(repo, answer, "send a blob whole" if renews else "publish a blob")
     except (Lost, Spoilt) as failed:
         if there(repo, pushed):
             return pushed

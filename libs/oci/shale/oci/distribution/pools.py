@@ -3,9 +3,10 @@
 import http.client
 import socket
 import ssl
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from threading import Event, Timer
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from time import monotonic
 from typing import Any, TypedDict
 from urllib.parse import unquote
 
@@ -13,7 +14,9 @@ import msgspec
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import make_headers, parse_url
+from urllib3.util.wait import wait_for_read
 
+_LOOK = 0.5  # seconds after which a stop is heard
 _KEPT = 8  # connections kept per host: the threads of one worker are four
 
 
@@ -70,43 +73,111 @@ def _proxy(url: str, settings: _Settings) -> urllib3.ProxyManager:
     return urllib3.ProxyManager(url, _KEPT, proxy_headers=headers, **settings)
 
 
+def unheeded() -> None:
+    """Go on: nobody can stop it."""
+
+
+class OwnError(Exception):
+    """What our own side raised in the midst of a request, past those who take errors for the network's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._held = [error]
+
+    def taken(self) -> Exception:
+        """Return the error, once: held, it would hold its own frames, and with them connections."""
+        return self._held.pop()
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """A body, sent in pieces of at most `most` bytes; `heed` is asked twice a second while the answer is waited for."""
+
+    body: Iterable[memoryview]
+    most: int
+    heed: Callable[[], None]
+
+    def __iter__(self) -> Iterator[memoryview]:
+        try:
+            for block in self.body:
+                yield from (block[at : at + self.most] for at in range(0, len(block), self.most))
+        except Exception as error:  # noqa: BLE001 (it is raised where the request was made)
+            raise OwnError(error) from None
+
+
 @contextmanager
-def _whole_within(sock: Any, seconds: float | None) -> Generator[None]:  # noqa: ANN401 (urllib3 knows no better)
+def _whole_within(sock: Any, seconds: float, heed: Callable[[], None]) -> Generator[None]:  # noqa: ANN401 (urllib3 knows no better)
     """Cut a connection that has not brought an answer's head within its time, however lively it drips."""
-    late = Event()
+    ended, why = Event(), list[Exception]()
 
-    def cut() -> None:
-        late.set()
-        socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
+    def watch() -> None:
+        until = monotonic() + seconds
+        try:
+            while (left := until - monotonic()) > 0:
+                if ended.wait(left if heed is unheeded else min(left, _LOOK)):
+                    return
+                heed()
+            why.append(TimeoutError())
+        except Exception as error:  # noqa: BLE001 (it is raised in the thread that waits)
+            why.append(OwnError(error))
+        with suppress(OSError):  # it is gone already
+            socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
-    timer = Timer(seconds or 0.0, cut)
-    timer.daemon = True
-    timer.start()
+    watcher = Thread(target=watch, daemon=True, name="shale-answer")
+    watcher.start()
     try:
         yield
     except (OSError, http.client.HTTPException):
-        if not late.is_set():
+        if not why:
             raise
     finally:
-        timer.cancel()
-    if late.is_set():  # http.client takes the end of a connection for the end of a head
-        raise TimeoutError
+        ended.set()
+    if why:  # http.client takes the end of a connection for the end of a head
+        raise why.pop()
 
 
-class _PlainConnection(HTTPConnection):
+class _Connection(HTTPConnection):
+    """A connection that stops sending when it is answered, and hears of a stop while it waits."""
+
+    heed = staticmethod(unheeded)
+    answered = False
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **settings: Any) -> None:  # noqa: ANN401
+        self.answered, self.heed = False, unheeded
+        if isinstance(body, Sending):
+            self.heed, body = body.heed, self._unanswered(body)
+        super().request(method, url, body, *args, **settings)
+
+    def _unanswered(self, pieces: Iterable[memoryview]) -> Generator[memoryview]:
+        """Yield the pieces, and no more when an answer is there: who is refused need not send gigabytes."""
+        for piece in pieces:
+            self.answered = self._has_answer()
+            if self.answered:
+                return
+            yield piece
+
+    def _has_answer(self) -> bool:
+        return wait_for_read(self.sock, 0)
+
     def getresponse(self) -> urllib3.HTTPResponse:
-        with _whole_within(self.sock, self.timeout):
-            return super().getresponse()
+        response = self._awaited()
+        if self.answered and self.sock is not None:  # nobody else may send behind half a body
+            self.sock.close()
+            self.sock = None
+        return response
+
+    def _awaited(self) -> urllib3.HTTPResponse:
+        with _whole_within(self.sock, self.timeout or 0.0, self.heed):
+            return super().getresponse()  # held by nobody when it comes too late
 
 
-class _TlsConnection(HTTPSConnection):
-    def getresponse(self) -> urllib3.HTTPResponse:
-        with _whole_within(self.sock, self.timeout):
-            return super().getresponse()
+class _TlsConnection(_Connection, HTTPSConnection):
+    def _has_answer(self) -> bool:
+        """Say that there is none yet: what can be read may be TLS's own; who answers early ends the connection."""
+        return False
 
 
 class _Plain(urllib3.HTTPConnectionPool):
-    ConnectionCls = _PlainConnection  # pyright: ignore[reportAssignmentType] (urllib3 ignores it as well)
+    ConnectionCls = _Connection  # pyright: ignore[reportAssignmentType] (urllib3 ignores it as well)
 
 
 class _Tls(urllib3.HTTPSConnectionPool):

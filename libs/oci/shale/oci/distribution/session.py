@@ -9,7 +9,7 @@ from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.challenge import Scopes
 from shale.oci.distribution.refusals import denied, not_found
 from shale.oci.distribution.repository import Repository
-from shale.oci.distribution.transport import Lost, Request, pieces
+from shale.oci.distribution.transport import Lost, Request
 from shale.oci.refusal import Refused
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
@@ -45,16 +45,17 @@ class Session:
         self.minimum = _number(answer.headers.get("OCI-Chunk-Min-Length", ""))
         return self._moved(answer)
 
-    def patch(self, part: memoryview, offset: int) -> Answer:
-        """Send one part. Raises Lost, Refused."""
-        span = {"Content-Range": f"{offset}-{offset + len(part) - 1}", "Content-Length": str(len(part))}
-        return self._sent(Request("PATCH", self.url, _OCTETS | span, pieces(part)))
+    def patch(self, part: Iterable[memoryview], start: int, end: int) -> Answer:
+        """Send the bytes from `start` to `end` as one part. Raises Lost, Refused."""
+        span = {"Content-Range": f"{start}-{end - 1}", "Content-Length": str(end - start)}
+        return self._sent(Request("PATCH", self.url, _OCTETS | span, part))
 
-    def stream(self, blocks: Iterable[bytes]) -> Answer:
-        """Send all bytes as one part of unknown length, as docker does. Raises Lost, Refused."""
-        return self._sent(Request("PATCH", self.url, _OCTETS, blocks, self.repo.client.bounds.commit))
+    def stream(self, body: Iterable[memoryview], size: int) -> Answer:
+        """Send all bytes in one request that is no part, as skopeo does. Raises Lost, Refused."""
+        headers = _OCTETS | {"Content-Length": str(size)}
+        return self._sent(Request("PATCH", self.url, headers, body, self.repo.client.bounds.commit))
 
-    def put(self, digest: str, body: Iterable[bytes | memoryview], size: int) -> Answer:
+    def put(self, digest: str, body: Iterable[memoryview], size: int) -> Answer:
         """Publish the blob; `body` are its last bytes, or all. Raises Lost, Refused."""
         url = f"{self.url}{'&' if '?' in self.url else '?'}digest={digest}"
         headers = _OCTETS | {"Content-Length": str(size)}

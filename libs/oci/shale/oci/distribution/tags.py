@@ -11,7 +11,7 @@ from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
 from shale.oci.distribution.transport import Lost, Request
 from shale.oci.refusal import Refused
-from shale.oci.registry import Unsupported
+from shale.oci.registry import Pushed, Unsupported
 
 MOST = 10_000
 """Tags of a repository that are held: who answers may be anybody, and have no end of them."""
@@ -87,7 +87,7 @@ def _moved_away(repo: Repository, tag: str) -> bool | Unsupported:
     The tag moves to a manifest of its own, which is deleted with it. That it can be is tried before the tag moves; who
     moves the tag meanwhile keeps it, for only tags that still name that manifest go.
     """
-    committing.whole(Session(repo), memoryview(_EMPTY), digests.of(_EMPTY))
+    committing.whole(Session(repo), (memoryview(_EMPTY),), Pushed(digests.of(_EMPTY), len(_EMPTY)))
     data, taker = _taker(tag)
     for name in (None, tag):
         put = manifests.put(repo, data, taker.media_type, name)

@@ -57,14 +57,14 @@ class UntrustedError(Exception):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is sent. `body` with no `Content-Length` among the headers goes in chunks of HTTP's own."""
+    """What is sent. A `body` that is no bytes may be read more than once, from its start; its length is told."""
 
     method: str
     url: str
     headers: Mapping[str, str] = {}
-    body: bytes | Iterable[bytes | memoryview] | None = None
+    body: bytes | Iterable[memoryview] | None = None
     read: float | None = None
-    """How long the answer may take, in seconds, where it is not as long as all others."""
+    """How long the answer may take, in seconds, where it is not as long as all others: a stop is heard meanwhile."""
     leaving: bool = False
     """It takes back what is half done: it is sent when the work is stopped, too."""
 
@@ -126,19 +126,20 @@ class Transport:
         self.secrets = tuple(pools.login(url) for url in self._proxies.values())
         """The logins to proxies, which proxies may repeat."""
 
-    def send(self, request: Request) -> Response:
-        """Send one request and return the answer's head. Raises Lost and UntrustedError, Transient for the silent."""
-        chunked = request.body is not None and "Content-Length" not in request.headers
+    def send(self, request: Request, heed: Callable[[], None] = pools.unheeded) -> Response:
+        """Send one request and return the answer's head. Raises Lost and UntrustedError, Transient for the silent.
+
+        What its body raises comes through, and what `heed` raises while the answer is waited for.
+        """
         read = request.read or self._patience.read
         self._silences.enter(origin.of(request.url))
-        with _heard(request.url, self._silences):
+        with _ours(), _heard(request.url, self._silences):
             raw = self._pools[self._proxy_of(request.url)].urlopen(
                 request.method,
                 request.url,
-                body=request.body,
+                body=_sending(request, heed),
                 headers={"User-Agent": _AGENT, "Accept-Encoding": "identity", **request.headers},
                 timeout=urllib3.Timeout(connect=self._patience.connect, read=read),
-                chunked=chunked,
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -162,6 +163,21 @@ class Transport:
         if origin.loopback(there.host) or proxy_bypass(f"{there.host}:{there.port}", self._proxies):
             return ""
         return self._proxies.get(there.scheme) or self._proxies.get("all", "")
+
+
+def _sending(request: Request, heed: Callable[[], None]) -> bytes | pools.Sending | None:
+    if request.body is None or isinstance(request.body, bytes):
+        return request.body
+    return pools.Sending(request.body, PIECE, heed)
+
+
+@contextmanager
+def _ours() -> Generator[None]:
+    """Give back what our own side raised in the midst of a request: urllib3 would take some of it for the network's."""
+    try:
+        yield
+    except pools.OwnError as own:
+        raise own.taken() from None
 
 
 @contextmanager
@@ -203,8 +219,3 @@ def _foreign(url: str) -> Generator[None]:
 def _reason(error: NewConnectionError) -> str:
     cause = error.__cause__
     return (cause.strerror if isinstance(cause, OSError) else None) or "no route or no such name"
-
-
-def pieces(data: memoryview) -> list[memoryview]:
-    """Cut a body so that no single `send` is held for longer than a connection may take; nothing is copied."""
-    return [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
