@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from blake3 import blake3
 
 from shale.builder_sync.pack import hashes_first, pack_layer, scan_source
 from shale.builder_sync.places import Keeper
@@ -26,8 +25,6 @@ from shale.runtime.beat import Stopped
 from shale.sources import beneath, roots
 from shale.sources.schemes import open_source
 from shale.sources.source import Unscannable
-from shale.testkit.tensors import checkpoint, random_tensors
-from shale.weights import table
 
 REPO, URI = "team/resnet", "file:///models/resnet"
 TREE = {"config.json": b"{}", "onnx/model.onnx": b"x" * 100, "model.safetensors": bytes(range(256)) * 65_600}
@@ -85,25 +82,6 @@ def hashing(tmp_path):
 def streaming(tmp_path):
     """Return a world where layers are hashed while they are sent."""
     return World(tmp_path, hash_first=False)
-
-
-def test_a_layer_of_safetensors_has_its_table_beside_it_sent_or_not(world):
-    tensors = random_tensors("abc", 100_000)
-    world.write("model.safetensors", checkpoint(tensors))
-    world.write("large.safetensors", checkpoint(random_tensors("d", 17 << 20)))
-    for _ in range(2):
-        for job in world.jobs():
-            packed = world.pack(job)
-            found = table.decode(b"".join(world.registry.pull(REPO, packed.table)))
-            assert (found.layer, found.size) == (packed.digest, packed.size)
-            layer = b"".join(world.registry.pull(REPO, packed.digest))
-            for one in found.tensors:
-                assert one.digest == f"blake3:{blake3(layer[one.offset : one.offset + one.length]).hexdigest()}"
-            world.registry.delete(REPO, packed.table)  # a layer that is there may have lost its table
-
-
-def test_what_only_seems_to_be_safetensors_is_packed_without_a_table(world):
-    assert {world.pack(job).table for job in world.jobs()} == {""}
 
 
 def open_files():

@@ -9,13 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shale.builder_sync import tables
+from shale.builder_sync.pack import pack_layer, scan_source
+from shale.builder_sync.results import Listed
 from shale.builder_sync.tables import Tee, spans
-from shale.oci import digest, tarball
+from shale.contracts.about import About
+from shale.contracts.artifact import PackedLayer
+from shale.contracts.jobs import PackLayer
+from shale.oci import digest, plan, tarball
+from shale.oci.layout import Layout
+from shale.oci.limits import limits_of
 from shale.oci.registry import Pushed
 from shale.oci.tarball import Content, Entry
+from shale.sources import roots
+from shale.sources.schemes import open_source
+from shale.sources.source import Unscannable
 from shale.weights import safetensors, table
 from shale.weights.safetensors import Tensor
 
+REPO = "models/x"
+ABOUT = About("modelversion", "team", "mv-1", "uid", 1)
 SIZES = st.dictionaries(st.text("abc.", min_size=1, max_size=6), st.integers(0, 300), max_size=8)
 CUTS = st.lists(st.integers(1, 900), max_size=20)
 
@@ -127,3 +139,45 @@ def test_all_blocks_pass_and_the_reading_is_closed_with_them():
     assert closed == [0]
     assert b"".join(tee.over(blocks(100), 100)) == layer[100:]
     assert tee.table(Pushed(digest.of(layer), len(layer))) == heard(entries, layer)
+
+
+def packed(tmp_path, registry, *, hash_first):
+    """Pack a folder's layers; return what is said of them."""
+    source = open_source("file:///models/x", roots.parse(f"/models={tmp_path}/models"))
+    assert not isinstance(source, Unscannable)
+    listed = scan_source(source)
+    assert isinstance(listed, Listed)
+    layers = plan.plan_layers(listed.files, listed.small, limits_of(""))
+    assert isinstance(layers, tuple)
+    jobs = [PackLayer(ABOUT, layer.part, source.uri, REPO, layer) for layer in layers]
+    found = [pack_layer(job, source, registry, lambda _: None, hash_first=hash_first) for job in jobs]
+    return [one for one in found if isinstance(one, PackedLayer)]
+
+
+@pytest.mark.parametrize("hash_first", [True, False], ids=["hashed first", "streamed"])
+def test_a_packed_layer_has_its_table_beside_it_also_one_that_was_there(tmp_path, hash_first):
+    model, registry = tmp_path / "models" / "x", Layout(tmp_path / "registry")
+    model.mkdir(parents=True)
+    (model / "adapter.safetensors").write_bytes(checkpoint({"a": 900, "b": 1}))
+    (model / "model.safetensors").write_bytes(checkpoint({"c": 9 << 20, "d": 8 << 20}))
+    for _ in range(2):
+        layers = packed(tmp_path, registry, hash_first=hash_first)
+        assert [layer.role for layer in layers] == ["small", "weight"]
+        for layer in layers:
+            found = table.decode(b"".join(registry.pull(REPO, layer.table)))
+            assert (found.layer, found.size) == (layer.digest, layer.size)
+            assert registry.has(REPO, layer.table) == layer.table_size
+            data = b"".join(registry.pull(REPO, layer.digest))
+            for one in found.tensors:
+                assert one.digest == f"blake3:{blake3(data[one.offset : one.offset + one.length]).hexdigest()}"
+            registry.delete(REPO, layer.table)  # a layer that is there may have lost its table
+
+
+@pytest.mark.parametrize("hash_first", [True, False])
+def test_what_only_seems_to_be_safetensors_is_packed_all_the_same(tmp_path, hash_first):
+    model, registry = tmp_path / "models" / "x", Layout(tmp_path / "registry")
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(b"\xff" * (17 << 20))
+    layers = packed(tmp_path, registry, hash_first=hash_first)
+    assert [(layer.table, layer.table_size) for layer in layers] == [("", 0)] * 2
+    assert registry.has(REPO, layers[1].digest) == layers[1].size
