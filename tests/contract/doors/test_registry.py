@@ -8,7 +8,7 @@ import pytest
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.errors import Transient
 from shale.oci import digest, manifest
-from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
+from shale.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, MODEL_MANIFEST, Descriptor
 from shale.oci.layout import Layout
 from shale.oci.registry import BLOCK, Data, Mismatch, Missing, Pushed, push
 from shale.testkit import containers
@@ -349,3 +349,18 @@ def test_what_is_no_tag_is_refused(registry, tag):
 def test_a_part_of_a_blob_ends_where_it_was_asked_to(registry, start, end):
     name = pushed(registry, REPO, WEIGHTS).digest
     assert b"".join(registry.pull(REPO, name, start, end)) == WEIGHTS[start:end]
+
+
+def test_what_names_a_manifest_as_its_subject_is_found_tagged_or_not(registry):
+    image = an_image(registry)
+    publish(registry, image)
+    packed = pushed(registry, REPO, b"a table")
+    config = pushed(registry, REPO, b"{}")
+    blobs = [Descriptor("application/x", one.digest, one.size) for one in (config, packed)]
+    table = manifest.Manifest(blobs[0], (blobs[1],), 2, artifact_type="application/y", subject=image.index)
+    named = registry.put_manifest(REPO, manifest.canonical(table), IMAGE_MANIFEST)
+    found = {one.digest: one.artifact_type for one in registry.referrers(REPO, image.index.digest)}
+    assert found == {named.digest: "application/y", image.model_pack.digest: MODEL_MANIFEST}
+    assert registry.referrers(REPO, NOWHERE) == registry.referrers(OTHER, image.index.digest) == ()
+    registry.delete(REPO, named.digest)
+    assert [one.digest for one in registry.referrers(REPO, image.index.digest)] == [image.model_pack.digest]

@@ -13,7 +13,20 @@ from shale.cli.exits import CliError, Exit
 from shale.contracts.errors import Transient
 
 COMMANDS = ["demo", "up", "init", "run", "apply", "get", "delete", "retry"]
-MORE = ["grant", "wait", "events", "dead", "pull", "verify", "inspect", "diff", "login-check", "describe", "forget"]
+MORE = [
+    "grant",
+    "wait",
+    "events",
+    "dead",
+    "pull",
+    "verify",
+    "inspect",
+    "diff",
+    "login-check",
+    "describe",
+    "forget",
+]
+MOVING = ["copy", "export", "import", "pack"]
 
 
 class Command:
@@ -101,9 +114,9 @@ def test_a_mistake_of_the_callers_is_one_line_that_says_where_help_is(words, cap
     assert "--help" in said
 
 
-@pytest.mark.parametrize("command", COMMANDS + MORE)
+@pytest.mark.parametrize("command", COMMANDS + MORE + MOVING)
 def test_every_command_has_a_module_that_takes_its_options(command):
-    module = entry.importlib.import_module(f"{entry.COMMANDS}.{command.replace('-', '_')}")
+    module = entry.importlib.import_module(entry.module_of(command))
     needed = {field.name for field in entry.importlib.import_module("msgspec").structs.fields(module.Options)}
     words = {
         "run": ["x"],
@@ -122,6 +135,7 @@ def test_every_command_has_a_module_that_takes_its_options(command):
         "diff": ["a:b", "c:d"],
     }
     words |= {"inspect": ["a:b"], "login-check": ["a"], "describe": ["mv/x"], "forget": ["mv/x"]}
+    words |= {"copy": ["a:b", "c:d"], "export": ["a:b", "c"], "pack": ["c", "a:b"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))
     assert needed <= said.keys()
 

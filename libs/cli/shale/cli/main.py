@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import keyword
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,12 +28,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, words)
 
 
+def module_of(command: str) -> str:
+    """Return the module of a command; one that is a word of Python's has a `_` behind it."""
+    name = command.replace("-", "_")
+    return f"{COMMANDS}.{name}{'_' * keyword.iskeyword(name)}"
+
+
 def _dispatch(words: argparse.Namespace) -> int:
     import msgspec  # noqa: PLC0415 (`shale --help` does without)
 
     from shale.cli.common import Common  # noqa: PLC0415
 
-    command = importlib.import_module(f"{COMMANDS}.{words.command.replace('-', '_')}")
+    command = importlib.import_module(module_of(words.command))
     said = vars(words)
     return command.run(msgspec.convert(said, Common), msgspec.convert(said, command.Options))
 

@@ -43,7 +43,7 @@ def build() -> argparse.ArgumentParser:
         parents=[_common()],
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Command)
-    for add in (_here, _objects, _permissions, _watching, _images):
+    for add in (_here, _objects, _permissions, _watching, _images, _moving):
         add(commands)
     return parser
 
@@ -188,12 +188,54 @@ def _images(commands: _Commands) -> None:
     diff.add_argument("--all", action="store_true", help="every change, not only the largest")
     _reach(diff)
     login = _command(commands, "login-check", "whether pull and push would work, and as whom")
-    _image(login, "REPO, REPO:TAG or REPO@sha256:...")
+    _image(login, "IMAGE", "REPO, REPO:TAG or REPO@sha256:...")
     login.add_argument("--for", dest="wanted", choices=("pull", "push", "both"), default="both", help="default: both")
 
 
-def _image(parser: argparse.ArgumentParser, what: str = "REPO:TAG or REPO@sha256:...") -> None:
-    parser.add_argument("image", metavar="IMAGE", help=what)
+def _moving(commands: _Commands) -> None:
+    pack = _command(commands, "pack", "a folder into a registry, without any service")
+    pack.add_argument("directory", metavar="DIR", help="the model's folder")
+    _image(pack, "IMAGE", "REPO:TAG")
+    pack.add_argument("--layout", choices=("files", "tensors"), default="files", help="default: files")
+    pack.add_argument("--like", default="", metavar="IMAGE", help="the version before: what is as there is not sent")
+    pack.add_argument("--include", action="append", default=[], metavar="GLOBS", help="only these; repeatable")
+    pack.add_argument("--exclude", action="append", default=[], metavar="GLOBS", help="but for these; repeatable")
+    pack.add_argument("--dry-run", action="store_true", help="list and plan, send nothing")
+    copy = _command(commands, "copy", "an image, whole, into another registry")
+    copy.add_argument("source", metavar="A", help="REPO:TAG or REPO@sha256:..., read from there")
+    _image(copy, "B", "REPO:TAG, written there")
+    copy.add_argument(
+        "--from-secret",
+        default="",
+        metavar="NAMESPACE/NAME",
+        help="as --secret, for A (default: of the same registry, the same)",
+    )
+    copy.add_argument("--from-insecure", action="store_true", help="as --insecure, for A")
+    _force(copy)
+    export = _command(commands, "export", "an image, whole, into a tar: an OCI layout")
+    _image(export)
+    export.add_argument("file", metavar="FILE.tar", help="new")
+    export.add_argument(
+        "--lacks",
+        default="",
+        metavar="IMAGE|FILE",
+        help="leave out what the other side has: an image in a registry, or what `shale import --list` printed there",
+    )
+    export.add_argument("--force", action="store_true", help="write over a file that is there")
+    into = _command(commands, "import", "what `shale export` wrote into a registry")
+    into.add_argument("file", metavar="FILE.tar", nargs="?", default="")
+    into.add_argument("image", metavar="IMAGE", nargs="?", default="", help="REPO:TAG")
+    into.add_argument("--list", default="", metavar="IMAGE", help="only print what an image here consists of")
+    _reach(into)
+    _force(into)
+
+
+def _force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="move a tag that names other content")
+
+
+def _image(parser: argparse.ArgumentParser, name: str = "IMAGE", what: str = "REPO:TAG or REPO@sha256:...") -> None:
+    parser.add_argument("image", metavar=name, help=what)
     _reach(parser)
 
 

@@ -32,3 +32,15 @@ def counter(what: str, total: int) -> Generator[Count]:
     with Progress(*bars, console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def steps(more: Count) -> Count:
+    """Return what is told how many bytes of one thing are done, and tells `more` how many more that are."""
+    told = 0
+
+    def done(so_far: int) -> None:
+        nonlocal told
+        before, told = told, max(so_far, told)
+        more(told - before)
+
+    return done

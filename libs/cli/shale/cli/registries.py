@@ -1,7 +1,7 @@
 """Which registry an image's name leads to, opened for the person at the keyboard."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,7 @@ from shale.cli.common import Common, registry_dir
 from shale.cli.exits import CliError, usage
 from shale.contracts import resources
 from shale.oci import names
+from shale.oci.distribution.options import pause
 from shale.oci.refusal import NoAccess
 from shale.oci.registry import Registry
 from shale.registries.opening import open_for_person
@@ -38,9 +39,15 @@ class Store(msgspec.Struct, frozen=True):
     where: str
 
 
-def opened(common: Common, repo: str, reach: Reach, environ: Mapping[str, str] = os.environ) -> Store:
-    """Return the registry of a repository. Raises CliError with the cure, Transient."""
-    found = open_for_person(reach.target(repo), settings(common, environ), environ, docker_config(environ))
+def opened(
+    common: Common,
+    repo: str,
+    reach: Reach,
+    environ: Mapping[str, str] = os.environ,
+    pause: Callable[[float], None] = pause,
+) -> Store:
+    """Return the registry of a repository; `pause` ends its waits. Raises CliError with the cure, Transient."""
+    found = open_for_person(reach.target(repo), settings(common, environ), environ, docker_config(environ), pause)
     if isinstance(found, NoAccess):
         raise CliError(f"{repo}: {found.reason}: {found.message}")
     return Store(found, where(common, repo, environ))

@@ -216,10 +216,15 @@ def _model_pack(layers: Sequence[PackedLayer], config: Document, index: Document
     return _document(IMAGE_MANIFEST, manifest)
 
 
+def title(name: str, role: str, count: int) -> str:
+    """Return a layer's path in the tar, where tools that unpack it find the file; of several files it is `.`."""
+    return "." if role == "small" or count > 1 else PREFIX + name
+
+
 def _model_layer(layer: PackedLayer) -> Descriptor:
-    """Name the blob by its path in the tar, where tools that unpack it find the file; several files are `.`."""
+    """Name the blob by its path in the tar."""
     media_type = MODEL_WEIGHT_CONFIG if layer.role == "small" else MODEL_WEIGHT
-    path = "." if layer.role == "small" or layer.count > 1 else PREFIX + layer.name
+    path = title(layer.name, layer.role, layer.count)
     return Descriptor(media_type, layer.digest, layer.size, dict.fromkeys((FILEPATH, TITLE, OLD_FILEPATH), path))
 
 

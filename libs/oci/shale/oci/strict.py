@@ -32,10 +32,11 @@ def stream(blocks: Iterator[bytes]) -> "Tar":
         return Tar.open(fileobj=io.BufferedReader(_Ending(blocks), BLOCK), mode="r|", bufsize=BLOCK)
 
 
-def seekable(file: io.RawIOBase) -> "Tar":
+def seekable(file: io.RawIOBase | io.BufferedReader) -> "Tar":
     """Open an uncompressed tar between whose headers may be sought. Raises TarError."""
     with _in_one_line():
-        return Tar.open(fileobj=io.BufferedReader(file), mode="r:")
+        buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)
+        return Tar.open(fileobj=buffered, mode="r:")
 
 
 def members(tar: "Tar") -> Iterator[tarfile.TarInfo]:

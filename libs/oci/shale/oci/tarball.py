@@ -58,6 +58,11 @@ def frame(entries: Iterable[Entry], *, root: bool = False) -> Iterator[bytes | C
     yield END
 
 
+def plain(path: str, size: int) -> bytes:
+    """Return the header of a file of any tar: mode 0644, and nothing of time or host; its contents end at a `BLOCK`."""
+    return _header(path, b"0", 0o644, size=size)
+
+
 def is_whiteout(path: str) -> bool:
     """Return whether a layer may not hold this path: it would delete a file (image-spec, layer.md, "Whiteouts")."""
     return any(part.startswith(".wh.") for part in path.split("/"))

@@ -1,9 +1,9 @@
 """The registries of a service, and of a person: the same, but for who is asked for a login."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from shale.oci.distribution.options import Options
+from shale.oci.distribution.options import Options, pause
 from shale.oci.distribution.refusals import Cures
 from shale.oci.refusal import NoAccess
 from shale.oci.registry import Registry
@@ -31,9 +31,13 @@ def open_registries(
 
 
 def open_for_person(
-    target: Target, settings: RegistrySettings, environ: Mapping[str, str], docker_config: Path
+    target: Target,
+    settings: RegistrySettings,
+    environ: Mapping[str, str],
+    docker_config: Path,
+    pause: Callable[[float], None] = pause,
 ) -> Registry | NoAccess:
-    """Return the registry of a target as the person at the keyboard sees it.
+    """Return the registry of a target as the person at the keyboard sees it; `pause` as in `Opener.open`.
 
     A target that names a Secret is opened with it, as a service would; any other with what `docker login` left in
     `docker_config` (`~/.docker/config.json`, there or not). Raises as `Registries.open` does.
@@ -41,4 +45,4 @@ def open_for_person(
     secrets = open_secrets(settings.secrets_dir, environ)
     person = PersonIdentities(ObjectIdentities(Login(secrets)), docker_config)
     options = Options() if target.secret else Options(cures=AT_A_KEYBOARD)
-    return Registries(settings, secrets, person, options).open(target)
+    return Registries(settings, secrets, person, options).open(target, pause)
