@@ -4,7 +4,9 @@
     python3 tools/cluster_secrets.py [KUBECTL ARGUMENTS, as --context kind-kind]
 
 One Secret per user of NATS, and the key of the readers. What is there is left as it is: to have one made anew, delete
-it and restart NATS and whoever uses it. What is drawn is shown nowhere, and is on no command line.
+it and restart NATS and whoever uses it. Whoever uses the readers' key (shale-reader) are storage-provisioner and
+builder-sync: restart both. Readers that know the old one are then replaced, and what is being built goes on.
+What is drawn is shown nowhere, and is on no command line.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ import asyncio
 import os
 
 from shale.builder_sync import program
-from shale.builder_sync.decide import Seen
+from shale.builder_sync.decide import Effect, Pack, Seen
 from shale.builder_sync.service import BuilderSync
-from shale.contracts.jobs import Job, PackLayer
 from shale.runtime.beat import Beat
 from shale.runtime.process import Doors, Program, run
 
@@ -17,9 +16,9 @@ from shale.runtime.process import Doors, Program, run
 class Poisoned(BuilderSync):
     """The service, but for its end."""
 
-    async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
+    async def perform(self, effect: Effect, seen: Seen, beat: Beat) -> Seen:
         """Die as a segmentation fault or the kernel's memory killer would: without a word."""
-        name = effect.layer.name if isinstance(effect, PackLayer) else ""
+        name = effect.job.layer.name if isinstance(effect, Pack) else ""
         if name.startswith("poison"):
             await asyncio.sleep(0.3)  # its neighbours in this process are well at work by then
             os._exit(9)

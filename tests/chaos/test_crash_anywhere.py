@@ -9,12 +9,14 @@ import datetime as dt
 import itertools
 import random
 import shutil
+import time
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from shale.builder_sync.index import Index
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.facts import Gone
 from shale.contracts.resources import KINDS
@@ -60,7 +62,7 @@ ROAD = ("storage-provisioner", "image-builder", "builder-sync", "scribe", "forge
 
 
 class Place:
-    """One world: a folder with a model, a registry, resources, claims. It outlives every process."""
+    """One world: a folder with a model, a registry, resources, claims, an index. It outlives every process."""
 
     def __init__(self, folder) -> None:
         self.model, self.folder = folder / "models" / "tiny", folder
@@ -74,6 +76,9 @@ class Place:
         self.stored = MemoryBucket()
         self.resources = EmbeddedResources(self.stored, lambda: start, lambda: next(uids))
         self.claimed = MemoryBucket()
+        self.settled = time.time() + 60  # the model is old enough for its times to be believed
+        self.clock = lambda: self.settled
+        self.indexed = MemoryBucket(self.now)
         self.registry = Layout(folder / "registry")
         self.roots = parse(f"/models={folder / 'models'}")
 
@@ -84,7 +89,7 @@ class Place:
             makers=(
                 lambda _: StorageProvisioner(self.roots),
                 *[lambda _: ImageBuilder(Claims(self.claimed), Opened(self.registry))] * builders,
-                *[lambda _: BuilderSync(self.roots, Opened(self.registry))] * workers,
+                *[self.packer] * workers,
                 lambda _: Scribe(self.resources),
                 lambda _: Undertaker(self.resources),
                 lambda _: Maker(self.resources),
@@ -92,6 +97,14 @@ class Place:
             acts=acts,
             world=self.state,
         )
+
+    def now(self) -> float:
+        return self.clock()
+
+    def packer(self, plane) -> BuilderSync:
+        plane.bus.clock = max(plane.bus.clock, self.settled)
+        self.clock = plane.now
+        return BuilderSync(self.roots, Opened(self.registry), index=Index(self.indexed, b"k" * 32))
 
     def state(self):
         """What users see, and what the registry holds; without times."""
@@ -172,12 +185,14 @@ def scenes(places, *acts):
 
 
 def test_the_calm_run_ends_in_an_image_that_the_status_names(places):
-    end = run_to_end(scenes(places, "apply")(), Disorder(), modulo)
+    place = places()
+    end = run_to_end(place.scene(place.apply), Disorder(), modulo)
     [image] = [fact for subject, fact in end.facts.items() if subject.endswith("image-built")]
     assert end.jobs == end.dead == ()
     assert end.world["tags"]["v1"].digest == image["digest"]
     assert any("'Ready'" in one and image["digest"] in one for one in end.world["objects"])
     assert end.world["leftovers"] == []
+    assert {key.split(".")[0] for key in place.indexed._kept} == {"layer", "places", "candidate", "flight"}  # noqa: SLF001
 
 
 @slowly
@@ -235,6 +250,22 @@ def test_of_two_versions_that_want_one_tag_exactly_one_gets_it(places, cuts, see
     _, end = _chaos(place, (place.apply, rival), cuts, seed)
     phases = sorted(phase for one in end["objects"] for phase in ("'Ready', 'models", "'Failed'") if phase in one)
     assert phases in (["'Failed'", "'Ready', 'models"], ["'Failed'", "'Failed'"]), end
+
+
+@slowly
+@given(cuts, seeds)
+def test_two_versions_over_the_same_weights_both_end_in_the_same_layers_wherever_the_power_is_cut(places, cuts, seed):
+    place = places()
+
+    async def twin(plane):
+        await place.apply(plane, name="mv-2", tag="v2")
+
+    town, end = _chaos(place, (place.apply, twin), cuts, seed)
+    assert town.bus.jobs.under([">"]) == []
+    assert town.bus.dead == []
+    assert set(end["tags"]) == {"v1", "v1-modelpack", "v2", "v2-modelpack"}
+    assert end["tags"]["v1"].digest == end["tags"]["v2"].digest
+    assert end["leftovers"] == []
 
 
 @pytest.mark.parametrize(

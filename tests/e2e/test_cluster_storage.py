@@ -239,7 +239,9 @@ async def test_what_is_missing_is_named_and_heals_when_it_comes(client, ns, clus
         await client.delete(QUOTA, ns, "none")
         assert f"waits for image {IMAGE}" in await condition(client, ns, "mv", "Stalled", "ImageNotPulled")
         machine.images[IMAGE] = image
-        assert "put the model there" in await condition(client, ns, "mv", "Stalled", "SourceNotFound")
+        missing = await condition(client, ns, "mv", "Stalled", "SourceNotFound")
+        assert missing.startswith("claim weights, subPath late is not there")
+        assert "put the model there" in missing
         (tmp_path / "disk" / "a" / "resnet").rename(tmp_path / "disk" / "late")
         await condition(client, ns, "mv", "Ready", "ImageBuilt")
         await nothing_left(client, ns)
@@ -256,7 +258,8 @@ async def test_versions_that_are_deleted_while_they_wait_leave_nothing(client, n
             node = f"node-{ns}" if name != "other" else "elsewhere"
             await apply(client, ns, name, {"localStorage": {"path": path, "nodeName": node}})
         await condition(client, ns, "late", "Stalled", "SourceNotFound")
-        assert "leads out of its volume by a link" in await condition(client, ns, "link", "Stalled", "UnsafeLink")
+        leads_out = await condition(client, ns, "link", "Stalled", "UnsafeLink")
+        assert leads_out.startswith(f"/data/out on node node-{ns} leads out of its volume by a link")
         assert "0/1 nodes are available" in await condition(client, ns, "other", "Stalled", "Unschedulable")
         await delete(client, ns, "late", "link", "other")
         await nothing_left(client, ns)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from shale.builder_sync.index import WORDS
 from shale.contracts import streams
 from shale.contracts.errors import Transient
 from shale.contracts.facts import Progressed, Refused
@@ -213,6 +214,15 @@ async def test_a_packer_writes_its_uploads_and_no_claim_or_lease(become):
     packer = await become("builder-sync")
     assert await packer.may_say("$KV.shale-claim.upload.abc")
     assert [key for key in ("tag.abc.def", "lease.watcher") if await packer.may_say(f"$KV.shale-claim.{key}")] == []
+
+
+async def test_a_packer_alone_reads_and_writes_what_is_known_by_content(become):
+    for user in ("builder-sync", "image-builder", "storage-provisioner", "watcher"):
+        person = await become(user)
+        said = [f"$KV.{streams.INDEX.name}.{word}.abc" for word in WORDS]
+        asked = f"$JS.API.STREAM.MSG.GET.KV_{streams.INDEX.name}"
+        allowed = [one for one in (*said, asked) if await person.may_say(one)]
+        assert allowed == ([*said, asked] if user == "builder-sync" else []), user
 
 
 async def test_an_operator_does_all_that_is_shales_and_nothing_that_is_the_servers(become):

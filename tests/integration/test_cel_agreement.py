@@ -154,6 +154,25 @@ async def test_both_take_one_storage(server, one):
     assert await verdicts(server, spec(storage={one: STORAGES[one]})) == (True, set())
 
 
+SERVERS_YES = ["nas", "nas.example", "10.0.0.1", "fd00::1", "[fd00::1]", "NAS.Example", "nas_1", "x" * 253]
+CLAIMS_YES = ["c", "0", "a-b", "a.b", "a--b.c", "model-store-0", "x" * 253]
+FOLDERS_YES = ["", "a", "a/b/", "...", "..a/b..", "a b", "ä", "./a", "x" * 1024]
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        *({"nfs": {"server": server, "path": "/a"}} for server in SERVERS_YES),
+        *({"nfs": {"server": "nas", "path": path}} for path in PATHS_YES),
+        *({"pvc": {"claimName": name}} for name in CLAIMS_YES),
+        *({"pvc": {"claimName": "c", "subPath": folder}} for folder in FOLDERS_YES),
+    ],
+    ids=lambda storage: msgspec.json.encode(storage).decode()[:60],
+)
+async def test_both_take_what_lies_elsewhere(server, storage):
+    assert await verdicts(server, spec(storage=storage)) == (True, set())
+
+
 @pytest.mark.parametrize("storage", [{}, STORAGES, *PAIRS], ids=lambda storage: "+".join(storage) or "none")
 async def test_both_refuse_none_or_several_storages(server, storage):
     verdict, broken = await verdicts(server, spec(storage=storage))

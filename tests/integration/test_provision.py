@@ -61,7 +61,7 @@ async def test_a_bucket_is_what_the_contracts_say(bucket: streams.Bucket, real_b
     assert there["max_bytes"] == min(bucket.max_bytes, MOST) > 0
     assert there["subjects"] == [f"$KV.{bucket.name}.>"]
     assert (there["max_msgs_per_subject"], there["max_age"]) == (1, bucket.ttl * NS)
-    assert there["allow_msg_ttl"] is True
+    assert (there["allow_msg_ttl"], there["discard"]) == (True, bucket.discard)
     assert "subject_delete_marker_ttl" not in there, "an expired lease could not be taken at once"
 
 

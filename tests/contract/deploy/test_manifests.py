@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from shale.runtime.installed import services
 
@@ -227,6 +228,16 @@ def _chosen(selector: Tree, labels: dict[str, str]) -> bool:
         one["operator"] == "In" and labels.get(one["key"]) in one["values"]
         for one in selector.get("matchExpressions", ())
     )
+
+
+def test_an_overlay_lets_services_out_to_an_api_server_elsewhere_as_the_policies_page_says(kubectl, tmp_path: Path):
+    comments = re.findall(r"^#  (.*)", (ROOT / "deploy/base/network.yaml").read_text(), re.MULTILINE)
+    shown = yaml.safe_load("\n".join(comments))
+    base = os.path.relpath(ROOT / "deploy/base", tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [base], **shown}))
+    objects = yaml.safe_load_all(kubectl(Path(os.devnull)).do("kustomize", str(tmp_path)))
+    (policy,) = (one for one in objects if one["metadata"]["name"] == "to-the-world")
+    assert [one["port"] for one in policy["spec"]["egress"][0]["ports"]] == [443, 6443, 16443]
 
 
 def test_two_watchers_stand_ready_and_the_pool_scales(rendered):

@@ -54,7 +54,7 @@ class Volume(Folder):
         volume = mounted.Volume("", path, "resnet", place.path, wire.proof(wire.token(KEY, "claim-1", 1)))
         self.server = ReaderServer("127.0.0.1", 0, volume)
         self.uri = msgspec.structs.replace(place, port=self.server.server_address[1]).uri
-        self.server.volume = msgspec.structs.replace(volume, uri=self.uri)
+        self.server.volume = msgspec.structs.replace(volume, title=self.uri)
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -92,6 +92,32 @@ def listed(source, path, include="", exclude=""):
 
 def read(source, content, offset=0):
     return b"".join(bytes(block) for block in source.open(content, offset))
+
+
+def test_files_of_one_place_lie_on_one_volume_whoever_asks_and_however_often(world, source):
+    world.write("a", b"1")
+    world.write("b/two", bytes(LARGE))
+    again = open_source(world.uri, world.roots, Readers(KEY))
+    assert not isinstance(again, Unscannable)
+    volumes = {one.volume(listed(one, path)) for one in (source, again) for path in ("a", "b/two")}
+    assert len(volumes) == 1
+    assert volumes != {""}
+
+
+def test_an_empty_file_lies_on_a_volume_too(world, source):
+    world.write("empty", b"")
+    assert source.volume(listed(source, "empty"))
+
+
+def test_of_a_file_that_is_not_what_was_listed_no_volume_is_told(world, source):
+    world.write("a", b"1")
+    content = listed(source, "a")
+    world.write("a", b"2")
+    with pytest.raises(SourceChangedError):
+        source.volume(content)
+    world.remove("a")
+    with pytest.raises(SourceChangedError):
+        source.volume(content)
 
 
 def test_a_source_is_pinned_by_a_uri(source):

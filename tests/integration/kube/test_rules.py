@@ -30,6 +30,17 @@ def local(path: str = "/models", node: str = "node-1") -> Manifest:
     return {"storage": {"localStorage": {"path": path, "nodeName": node}}}
 
 
+def nfs(path: str = "/models", server: str = "files.example") -> Manifest:
+    return {"storage": {"nfs": {"server": server, "path": path}}}
+
+
+def pvc(folder: str = "", name: str = "claim") -> Manifest:
+    return {"storage": {"pvc": {"claimName": name, "subPath": folder}}}
+
+
+CLIMBING = ("/..", "/../", "/a/..", "/a/../b", "/../a", "/a/b/..", "//..", "/../..", "/.../..", "/a/../../b")
+CONTROLS = ("a\n", "\n", "a\tb", "\r", "a\x00b", "\x01", "a\x1b[0m", "\x7f", "a/\x0b", "\x0c/b")
+RELATIVE = ("models", "./models", "a/b", " /a", "~", "~/a", "C:/a", "a", "-", "\\a", "models/")
 ONE: dict[str, Any] = {
     "localStorage": {"path": "/models", "nodeName": "node-1"},
     "nfs": {"server": "files.example", "path": "/models"},
@@ -41,17 +52,25 @@ TWO = [{one: ONE[one], other: ONE[other]} for one in ONE for other in ONE if one
 
 REFUSED: dict[str, list[Manifest]] = {
     "storage must name exactly one of": [{"storage": storage} for storage in ({}, *TWO)],
-    "localStorage.path must be absolute": [
-        local(path) for path in ("models", "./models", "a/b", " /a", "~", "~/a", "C:/a", "a", "-", "\\a", "models/")
+    "localStorage.path must be absolute": [local(path) for path in RELATIVE],
+    "localStorage.path must not climb": [local(path) for path in CLIMBING],
+    "localStorage.path must hold no control characters": [local(f"/{path}") for path in CONTROLS],
+    "nfs.path must be absolute": [nfs(path) for path in RELATIVE],
+    "nfs.path must not climb": [nfs(path) for path in CLIMBING],
+    "nfs.path must hold no control characters": [nfs(f"/{path}") for path in CONTROLS],
+    "nfs.server must be a name or an address": [
+        nfs(server=server)
+        for server in (" ", "a b", "nas/exports", "/", "nas:/a", "nas.example ", " nas", *(f"nas{c}" for c in CONTROLS))
     ],
-    "localStorage.path must not climb": [
-        local(path)
-        for path in ("/..", "/../", "/a/..", "/a/../b", "/../a", "/a/b/..", "//..", "/../..", "/.../..", "/a/../../b")
+    "pvc.claimName must be the name of a claim": [
+        pvc(name=name)
+        for name in ("A", "-a", "a-", "a b", ".a", "a.", "ä", "a_b", "a/b", "*", "a..b", "a.-b", "a-.b", "a\n")
     ],
-    "localStorage.path must hold no control characters": [
-        local(path)
-        for path in ("/a\n", "/\n", "/a\tb", "/\r", "/a\x00b", "/\x01", "/a\x1b[0m", "/\x7f", "/a/\x0b", "/\x0c/b")
+    "pvc.subPath must be relative": [
+        pvc(folder) for folder in ("/", "/a", "//", "/a/b", "/ a", "/...", "/.", "/ä", "/a/", "//a")
     ],
+    "pvc.subPath must not climb": [pvc(path.lstrip("/")) for path in CLIMBING],
+    "pvc.subPath must hold no control characters": [pvc(path) for path in CONTROLS],
     "localStorage.nodeName must be the name of a node": [
         local(node=node) for node in ("A", "-a", "a-", "a b", ".a", "a.", "ä", "a_b", "a/b", "*", "Node-1")
     ],

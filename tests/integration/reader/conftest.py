@@ -24,7 +24,7 @@ class Running:
         volume = Volume("", mount, folder, f"/{CLAIM}/1", wire.proof(BEARER))
         self.server = ReaderServer("127.0.0.1", 0, volume)
         self.place = Address("127.0.0.1", self.server.server_address[1], CLAIM, 1)
-        self.server.volume = msgspec.structs.replace(volume, uri=self.place.uri)
+        self.server.volume = msgspec.structs.replace(volume, title=self.place.uri)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
 

@@ -107,6 +107,14 @@ async def test_a_folder_that_is_not_there_is_its_last_words(start, tmp_path):
     assert words.startswith(f"SourceNotFound: {PLACE.uri} is not there")
 
 
+async def test_its_last_words_are_in_its_users(start, tmp_path):
+    process = start("--title", "claim weights, subPath model")
+    await soon(lambda: not process.is_running)
+    words = (tmp_path / "last-words").read_text()
+    assert words.startswith("SourceNotFound: claim weights, subPath model is not there")
+    assert "reader://" not in words
+
+
 async def test_a_folder_that_comes_while_it_waits_is_served(start, tmp_path):
     process = start("--patience", "60")
     (tmp_path / "volume" / "model").mkdir()

@@ -23,7 +23,8 @@ class Played:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._play, args=(answers,), daemon=True)
         self._thread.start()
-        self.source = Reader(Address("127.0.0.1", self._listener.getsockname()[1], "claim-1", 1), "token")
+        self.place = Address("127.0.0.1", self._listener.getsockname()[1], "claim-1", 1)
+        self.source = Reader(self.place, "token")
 
     def _play(self, answers):
         for answer in answers:
@@ -105,6 +106,31 @@ def test_what_gets_nowhere_is_given_up_until_later(played):
 def test_a_refusal_is_what_it_means(played, answer, error, why):
     with pytest.raises(error, match=why):
         read(played(answer).source, 5)
+
+
+TITLE = "claim weights, subPath resnet"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(said("401 No", b"{}"), id="401"),
+        pytest.param(said("503 Busy"), id="busy"),
+        pytest.param(said("200 OK", b"123456"), id="more than was listed"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_what_goes_wrong_with_a_reader_names_what_it_reads_as_its_user_does(played, answer):
+    source = Reader(played(answer).place, "token", title=TITLE)
+    with pytest.raises(Transient, match=f"^the reader of {TITLE} at 127.0.0.1:") as raised:
+        read(source, 5)
+    assert "reader://" not in str(raised.value)
+
+
+def test_what_is_no_listing_names_what_was_to_be_listed_as_its_user_does(played):
+    found = Reader(played(said("200 OK", b"[]")).place, "token", title=TITLE).scan()
+    assert isinstance(found, Unscannable)
+    assert found.message.startswith(f"the reader of {TITLE} at 127.0.0.1:")
 
 
 def test_what_is_refused_at_the_end_was_not_read(played):

@@ -3,7 +3,7 @@ import asyncio
 import msgspec
 import pytest
 
-from shale.builder_sync.decide import Seen
+from shale.builder_sync.decide import Pack, Seen
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Stall
 from shale.builder_sync.service import BuilderSync
 from shale.contracts.about import About
@@ -53,7 +53,7 @@ async def test_from_a_job_to_its_milestone(worker):
     assert isinstance(layers, tuple)
     job = msgspec.structs.replace(PACK, layer=layers[0])
     beat = Beat()
-    packed = await worker.perform(job, Seen(), beat)
+    packed = await worker.perform(Pack(job, hash_first=True), Seen(), beat)
     assert isinstance(packed.result, PackedLayer)
     assert worker.decide(job, packed) == Done((LayerPacked(ABOUT, job.part, packed.result),))
     assert worker.registries.registry.has(REPO, packed.result.digest) == packed.result.size
@@ -63,7 +63,8 @@ async def test_from_a_job_to_its_milestone(worker):
 @pytest.mark.parametrize("job", [SCAN, PACK], ids=["listing", "packing"])
 @pytest.mark.parametrize("uri", ["file:///elsewhere", "gopher://models"], ids=["outside of all roots", "unknown"])
 async def test_a_source_that_cannot_be_opened_is_refused(worker, job, uri):
-    seen = await worker.perform(msgspec.structs.replace(job, uri=uri), Seen(), Beat())
+    job = msgspec.structs.replace(job, uri=uri)
+    seen = await worker.perform(job if job.part == SCAN.part else Pack(job, hash_first=True), Seen(), Beat())
     assert isinstance(seen.result, Stall)
     assert uri.rpartition("/")[2] in seen.result.message
 
@@ -72,7 +73,7 @@ async def test_work_that_is_stopped_leaves_nothing(worker, tmp_path):
     beat = Beat()
     beat.stop("over")
     with pytest.raises(Stopped):
-        await worker.perform(PACK, Seen(), beat)
+        await worker.perform(Pack(PACK, hash_first=True), Seen(), beat)
     assert [path for path in (tmp_path / "registry").rglob("*") if path.is_file()] == []
 
 
@@ -98,12 +99,12 @@ class TestARegistry:
     async def test_is_opened_as_the_job_says(self, worker):
         access = Registry(insecure=True)
         job = msgspec.structs.replace(PACK, push_secret="push", registry=access)
-        await worker.perform(job, Seen(), Beat())
+        await worker.perform(Pack(job, hash_first=True), Seen(), Beat())
         assert worker.registries.asked == [Target(REPO, "team-a", "push", access)]
 
     async def test_that_lets_nobody_in_is_waited_for(self, worker):
         worker.registries.keeps_out = NoAccess("SecretNotFound", "create it")
-        seen = await worker.perform(PACK, Seen(), Beat())
+        seen = await worker.perform(Pack(PACK, hash_first=True), Seen(), Beat())
         assert seen.result == Stall("SecretNotFound", "create it", AT_A_REGISTRY)
 
     async def test_that_refuses_half_way_is_waited_for(self, worker, tmp_path):
@@ -112,7 +113,7 @@ class TestARegistry:
                 raise Refused(NoAccess("DiskFull", f"{repo}: free some space{'' if known else place}"))
 
         worker.registries.registry = Full(tmp_path)
-        seen = await worker.perform(PACK, Seen(), Beat())
+        seen = await worker.perform(Pack(PACK, hash_first=True), Seen(), Beat())
         assert seen.result == Stall("DiskFull", f"{REPO}: free some space", AT_A_REGISTRY)
 
     async def test_that_does_not_answer_is_tried_again(self, worker, tmp_path):
@@ -122,4 +123,4 @@ class TestARegistry:
 
         worker.registries.registry = Down(tmp_path)
         with pytest.raises(Transient):
-            await worker.perform(PACK, Seen(), Beat())
+            await worker.perform(Pack(PACK, hash_first=True), Seen(), Beat())

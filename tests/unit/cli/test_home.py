@@ -8,6 +8,8 @@ import pytest
 from shale.cli.common import Common, nats_url, registry_dir
 from shale.cli.exits import CliError, Exit
 from shale.cli.local.home import Home, Running, State
+from shale.cli.local.services import keyed
+from shale.sources.reader import keys
 
 STATE = State("nats://127.0.0.1:1234", "/registry", "/logs", Running("up", 1, 2.5))
 
@@ -93,3 +95,32 @@ def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(home, monkeypat
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(CliError, match=r"home cannot be written to: .* --home or SHALE_HOME"), home.owned():
         pytest.fail("owned")
+
+
+class TestTheKey:
+    def test_is_drawn_once_and_is_its_owners_alone(self, home):
+        with home.owned():
+            drawn = keys.read(home.key(), "SHALE_READER_KEY_FILE")
+            assert keys.read(home.key(), "SHALE_READER_KEY_FILE") == drawn
+        assert (home.key_file.stat().st_mode & 0o777, home.key_file.stat().st_uid) == (0o600, os.geteuid())
+        assert sorted(path.name for path in home.path.iterdir() if path.is_file()) == ["key"]
+
+    def test_is_another_ones_in_another_home(self, home, tmp_path):
+        other = Home(tmp_path / "other")
+        with home.owned(), other.owned():
+            assert home.key().read_bytes() != other.key().read_bytes()
+
+    def test_that_others_may_read_is_not_used(self, home):
+        with home.owned():
+            home.key().chmod(0o640)
+            with pytest.raises(CliError, match="chmod 600"):
+                home.key()
+
+    def test_is_drawn_though_a_process_died_while_it_drew_one(self, home):
+        with home.owned():
+            home.key_file.with_name("key.new").write_text("half")
+            assert len(keys.read(home.key(), "SHALE_READER_KEY_FILE")) == 64
+
+    def test_of_a_person_is_preferred(self, home):
+        assert keyed(home.key_file, {}) == {"SHALE_READER_KEY_FILE": str(home.key_file)}
+        assert keyed(home.key_file, {"SHALE_READER_KEY_FILE": "/mine"}) == {}

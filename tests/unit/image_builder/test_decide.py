@@ -42,6 +42,7 @@ LARGEST_FIRST = sorted(LAYERS, key=lambda layer: -layer.size)
 TAG = "v0a1b2"
 
 STORAGE = StorageReady(ABOUT, URI)
+READER = StorageReady(ABOUT, "reader://shale-1.team-a.svc:7077/claim/1", "claim weights, subPath resnet")
 SCAN = Scanned(ABOUT, "all~1", FILES, SMALL)
 PLAN = LayersPlanned(ABOUT, LAYERS, TAG)
 IMAGE = ImageBuilt(ABOUT, f"{REPO}:{TAG}", "sha256:11", f"{REPO}:{TAG}-modelpack", ())
@@ -132,6 +133,14 @@ TABLE = {
     "has it listed with the globs of the spec": (
         but(CLAIMED, spec=msgspec.structs.replace(SPEC, include="*.bin", exclude="old*")),
         Do(Ask((ScanArtifact(ABOUT, "all~1", URI, "*.bin", "old*"),))),
+    ),
+    "has a reader's folder listed, and says how its user names it": (
+        but(CLAIMED, storage=READER),
+        Do(Ask((ScanArtifact(ABOUT, "all~1", READER.uri, title="claim weights, subPath resnet"),))),
+    ),
+    "waits for its listing in its user's words": (
+        but(CLAIMED, storage=READER, asked=frozenset({"all~1"})),
+        Wait("Scanning", "lists what lies at claim weights, subPath resnet", until=NOW + A_DAY),
     ),
     "has it listed once": (
         but(CLAIMED, asked=frozenset({"all~1"})),

@@ -2,9 +2,11 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shale.contracts.resources.meta import Condition
-from shale.kube.conditions import Says, kstatus, ready, reconciling, stalled, stamp
+from shale.kube.conditions import Says, cause, kstatus, ready, reconciling, retrying, stalled, stamp
 
 THEN, NOW = "2026-11-20T12:00:00Z", "2026-11-20T12:05:00Z"
 
@@ -41,6 +43,16 @@ def test_reconciling_and_stalled_are_there_only_while_they_are_true():
     assert [one.type for one in working] == ["Ready", "Reconciling"]
     assert [one.type for one in stuck] == ["Ready", "Stalled"]
     assert [one.type for one in done] == ["Ready"]
+
+
+@given(seconds=st.integers(0, 1 << 40), why=st.text())
+def test_the_cause_of_a_retry_is_the_same_however_many_seconds_are_left(seconds, why):
+    assert {cause(one) for one in stamp(retrying(seconds, why), (), 1, NOW)} == {why}
+
+
+@given(st.text())
+def test_the_cause_of_anything_else_is_its_message(message):
+    assert {cause(one) for one in stamp(stalled("NotFound", message), (), 1, NOW)} == {message}
 
 
 def test_more_conditions_follow_in_the_order_given():

@@ -253,9 +253,9 @@ def test_phase_and_conditions(facts, readings, phase, conditions):
     assert (projected.phase, says(projected)) == (phase, conditions)
 
 
-def test_the_place_that_is_read_has_a_condition_of_its_own():
-    found = [c for c in status(*ROAD).conditions if c.type == "StorageReady"]
-    assert [(c.status, c.reason, c.message) for c in found] == [("True", "Readable", "read at file:///models")]
+def test_the_place_that_is_read_has_a_condition_of_its_own_in_its_users_words():
+    found = [status(WISH, StorageReady(ABOUT, "a", title)).conditions[-1] for title in ("", "claim b")]
+    assert [f"{c.type}: {c.message}" for c in found] == ["StorageReady: read at a", "StorageReady: read at claim b"]
 
 
 def test_times_are_those_of_the_facts():

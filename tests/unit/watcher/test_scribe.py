@@ -82,6 +82,7 @@ TRYING = Progressed(ABOUT, "builder-sync.1-bb~1", "Retrying", message="disk full
 REFUSED = Progressed(ABOUT, "storage-provisioner", "Retrying", message="may not", next_at=AT + 8)
 BINDING = Progressed(ABOUT, "storage-provisioner", "Waiting", "Binding", "claim a/b is not bound yet")
 RETRYING = status(*ROAD, readings=(TRYING,))
+UNKNOWN = msgspec.structs.replace(TRYING, message="the reader of a does not know our token: b")
 
 TABLE = {
     # writing
@@ -161,6 +162,14 @@ TABLE = {
     "does not count the seconds to a retry down": (
         seen(told(*ROAD, readings=[TRYING], now=AT + 4), RETRYING, written=AT - 60),
         Done(),
+    ),
+    "writes another cause of a retry, though not a byte moved": (
+        seen(told(*ROAD, readings=[UNKNOWN]), RETRYING, written=AT - STEP_SECONDS),
+        write(*ROAD, readings=(UNKNOWN,), before=RETRYING),
+    ),
+    "writes another cause of a retry not before 5 s, as each try may have its own": (
+        seen(told(*ROAD, readings=[UNKNOWN]), RETRYING, written=AT - 1),
+        Wait("Throttled", "", until=AT - 1 + STEP_SECONDS),
     ),
     "writes that it is retried": (
         seen(told(*ROAD, readings=[TRYING]), PACKING, written=AT),

@@ -39,6 +39,7 @@ CREATED = "2026-11-20T12:00:00Z"
 FINISHED = "2026-11-20T12:01:34Z"
 BUILDER = "image-builder"
 URI = "file:///models/resnet"
+TITLE = "/models/resnet on node node-1"
 REPO = "registry.example/models/resnet"
 IMAGE = f"{REPO}:v0.1"
 
@@ -107,7 +108,7 @@ FACTS: tuple[Message, ...] = (
     Released(VERSION.whole(), BUILDER, (IMAGE,)),
     Refused(VERSION, BUILDER, "TagTaken", f"{IMAGE} names another version: choose another imageTag"),
     Wanted(VERSION, "model~model1", "model", "model1"),
-    StorageReady(VERSION, URI),
+    StorageReady(VERSION, URI, TITLE),
     Scanned(VERSION, "all~1", (WEIGHTS,), (SMALL,)),
     ScanRefused(VERSION, "all~1", "UnsafeLink", "models/escape links to /etc/passwd, outside the model: take it out"),
     LayersPlanned(VERSION, LAYERS, "v0.1"),
@@ -128,7 +129,7 @@ FACTS: tuple[Message, ...] = (
     ),
 )
 JOBS: tuple[Message, ...] = (
-    ScanArtifact(VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude),
+    ScanArtifact(VERSION, "all~1", URI, VERSION_SPEC.include, VERSION_SPEC.exclude, TITLE),
     PackLayer(
         about=VERSION,
         part=PART,
@@ -139,6 +140,7 @@ JOBS: tuple[Message, ...] = (
         exclude=VERSION_SPEC.exclude,
         push_secret="registry-push",  # noqa: S106 (the name of a Secret)
         registry=REGISTRY,
+        title=TITLE,
     ),
 )
 

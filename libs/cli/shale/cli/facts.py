@@ -22,6 +22,7 @@ from shale.contracts.facts import (
     StorageReady,
     Wanted,
 )
+from shale.contracts.jobs import place
 
 
 def describe(fact: Fact) -> str:
@@ -44,8 +45,8 @@ def what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact:
             return f"by {part}" + (f", left: {', '.join(left)}" if left else "")
         case Wanted(kind=kind, name=name):
             return f"{kind} {name}"
-        case StorageReady(uri=uri):
-            return uri
+        case StorageReady():
+            return place(fact)
         case Scanned():
             return _scanned(fact)
         case LayersPlanned(layers=layers, tag=tag):

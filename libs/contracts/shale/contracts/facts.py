@@ -83,6 +83,8 @@ class StorageReady(msgspec.Struct, frozen=True, rename="camel"):
 
     about: About
     uri: str
+    title: str = ""
+    """How its user names that place; empty where the URI says it."""
 
 
 class Scanned(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,7 +6,7 @@ import msgspec
 
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer
-from shale.contracts.facts import LayerPacked, LayerRefused, Scanned, ScanRefused
+from shale.contracts.facts import LayerPacked, LayerRefused, Scanned, ScanRefused, StorageReady
 from shale.contracts.resources import Registry
 
 
@@ -21,6 +21,8 @@ class ScanArtifact(msgspec.Struct, frozen=True, rename="camel"):
     uri: str
     include: str = ""
     exclude: str = ""
+    title: str = ""
+    """How its user names what lies there; empty where the URI says it."""
 
 
 class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +40,8 @@ class PackLayer(msgspec.Struct, frozen=True, rename="camel"):
     exclude: str = ""
     push_secret: str = ""
     registry: Registry = Registry()
+    title: str = ""
+    """How its user names what lies at `uri`; empty where that says it."""
 
 
 Job = ScanArtifact | PackLayer
@@ -55,13 +59,18 @@ OTHER_END: dict[type[Any], type[Any]] = {
 """What a job's end must not be told beside: of one part exactly one of the two, whichever comes first."""
 
 
+def place(of: Job | StorageReady) -> str:
+    """Return the place that is read, as its user names it."""
+    return of.title or of.uri
+
+
 def title(job: Job) -> str:
     """Return what a job is about, as a person names it: the file or the folder."""
     match job:
         case ScanArtifact():
-            return f"the listing of {job.uri}"
+            return f"the listing of {place(job)}"
         case PackLayer():
-            return f"the layer {job.layer.name!r} of {job.uri}"
+            return f"the layer {job.layer.name!r} of {place(job)}"
 
 
 def ends(job: type[Job]) -> tuple[type[Scanned | LayerPacked | ScanRefused | LayerRefused], ...]:

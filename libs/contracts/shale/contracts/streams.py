@@ -40,6 +40,8 @@ class Bucket(msgspec.Struct, frozen=True):
     name: str
     ttl: int = 0
     max_bytes: int = -1
+    discard: Literal["old", "new"] = "new"
+    """What happens when it is full: a write is refused, or the oldest entry goes (where it can be found out again)."""
     why: str = ""
 
 
@@ -99,8 +101,17 @@ CLAIM = Bucket(
     "shale-claim", max_bytes=GIB // 4, why="tags, leases and uploads in flight: a key is taken by who creates it"
 )
 OBJECTS = Bucket("shale-objects", max_bytes=GIB, why="embedded mode only: the resources themselves")
+INDEX = Bucket(
+    "shale-index",
+    ttl=90 * DAY,
+    max_bytes=GIB,
+    discard="old",
+    why="known by content: hints, found out again by reading; so the oldest make room, and each has an end",
+)
+"""Some 500,000 layers, with three entries of about 600 bytes each. It is never full for good: the oldest make room, and
+what nobody learned anew for 90 days is probably of weights that nobody packs."""
 
-BUCKETS = (CLAIM, OBJECTS)
+BUCKETS = (CLAIM, OBJECTS, INDEX)
 
 
 def stored() -> dict[str, str]:

@@ -8,6 +8,8 @@ import msgspec
 from shale.contracts.resources.meta import Condition
 
 Kstatus = Literal["Current", "InProgress", "Failed", "Terminating"]
+RETRYING = "Retrying"
+"""The reason while what failed is tried again."""
 
 
 class Says(msgspec.Struct, frozen=True):
@@ -27,6 +29,16 @@ def ready(reason: str, message: str = "") -> tuple[Says, ...]:
 def reconciling(reason: str, message: str = "") -> tuple[Says, ...]:
     """Say that it is being worked on. Ready is False, not Unknown, so that waiting for it works."""
     return Says("Ready", "False", reason, message), Says("Reconciling", "True", reason, message)
+
+
+def retrying(seconds: int, cause: str) -> tuple[Says, ...]:
+    """Say that it is tried again in so many seconds, and why it has to be."""
+    return reconciling(RETRYING, f"retrying in {seconds} s: {cause}")
+
+
+def cause(condition: Condition) -> str:
+    """Return a message without what counts down in it: of a retry, all that follows the seconds."""
+    return condition.message.partition(": ")[2] if condition.reason == RETRYING else condition.message
 
 
 def stalled(reason: str, message: str) -> tuple[Says, ...]:

@@ -4,6 +4,7 @@ A watch that ends or breaks goes on from the last resourceVersion it heard of; b
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -21,9 +22,13 @@ RESUMES = 5
 """How often in a row a watch that breaks at once is tried again before whoever watches hears of it: about 3 s."""
 CALM, LONGEST = 0.1, 2.0
 """Seconds before a watch is tried again: at first, and at most."""
+EARLY = 1.0
+"""Seconds: a watch that a server ended sooner and that told nothing is no better than one that broke."""
 STREAMS_SINCE = (1, 27)
 """Servers before this version ignore the wish for a streamed list, and never end one; later ones may refuse it."""
 INITIAL_END = "k8s.io/initial-events-end"
+
+log = logging.getLogger("shale.watch")
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -91,13 +96,13 @@ async def events(
     connection: Connection, path: str, version: str, query: Query | None = None
 ) -> AsyncGenerator[Told | Expired]:
     """Yield what changes after a resourceVersion. It ends with `Expired`, else never. Raises Transient."""
-    failed, delay = 0, CALM
+    vain, delay, clock = 0, CALM, asyncio.get_running_loop().time
     while True:
-        problem = None
+        problem, begun, came = None, clock(), False
         try:
             async with aclosing(_once(connection, path, {**(query or {}), **_watch(connection, version)})) as told:
                 async for one in told:
-                    failed, delay = 0, CALM
+                    vain, delay, came = 0, CALM, True
                     if isinstance(one, _Bookmark):
                         version = one.version
                         continue
@@ -107,10 +112,12 @@ async def events(
                     version = answers.parsed(ENVELOPES, one.body, f"the watch of {path}").metadata.resource_version
         except Transient as error:
             problem = error
-        if problem is None:  # the server ended it in its time
-            failed, delay = 0, CALM
-        elif (failed := failed + 1) > RESUMES:
+        if problem is None and (came or clock() - begun >= EARLY):  # the server ended it in its time
+            vain, delay = 0, CALM
+        elif (vain := vain + 1) > RESUMES and problem is not None:
             raise problem
+        elif vain == RESUMES + 1:
+            log.warning("watches end at once and tell nothing", extra={"path": path, "again_in": LONGEST})
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST)
 

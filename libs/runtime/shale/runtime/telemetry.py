@@ -38,6 +38,7 @@ _settled = _meter.create_counter("shale.settled", unit="1", description="trigger
 _skipped = _meter.create_counter("shale.skipped", unit="1", description="messages that nobody here understands, by why")
 _used = _meter.create_gauge("shale.stream.used", unit="By", description="bytes that a stream or bucket holds")
 _allowed = _meter.create_gauge("shale.stream.allowed", unit="By", description="bytes that it may hold; then it refuses")
+_layers = _meter.create_counter("shale.layers", unit="1", description="layers that are there, by how that came")
 _odd = _meter.create_gauge("shale.unreadable", unit="1", description="objects that cannot be read, by kind")
 _seconds = _meter.create_histogram("shale.settle.duration", unit="s", description="how long one trigger took to settle")
 
@@ -107,6 +108,11 @@ def stocked(stream: str, used: int, allowed: int) -> None:
 def unreadable(kind: str, count: int) -> None:
     """Note how many objects of a kind cannot be read."""
     _odd.set(count, {"kind": kind})
+
+
+def packed_by(how: str) -> None:
+    """Count a layer: known by the "index", then by "mount" from elsewhere; or read, and there ("HEAD") or "sent"."""
+    _layers.add(1, {"known": how})
 
 
 def exposition() -> bytes:

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from shale.contracts.errors import Transient
 from shale.oci.tarball import Content
-from shale.sources import beneath, globs
+from shale.sources import beneath, globs, volumes
 from shale.sources.listing import Listing, RefusedError, version
 from shale.sources.roots import Root, Roots
 from shale.sources.source import BLOCK, Scan, SourceChangedError, UnreadableError, Unscannable, unheard
@@ -30,7 +30,7 @@ class FileSystem:
     """One folder; `root` is the real folder that it may not leave, `path` where it lies in it, without links."""
 
     def __init__(self, uri: str, root: str, path: str) -> None:
-        self.uri, self._root, self._path = uri, root, path
+        self.uri, self.title, self._root, self._path = uri, uri, root, path
 
     def resolve(self) -> str | Unscannable:
         """See `Source.resolve`: a folder cannot be pinned, each of its files carries a version instead."""
@@ -42,7 +42,7 @@ class FileSystem:
 
     def scan(self, include: str = "", exclude: str = "", alive: Callable[[], None] = unheard) -> Scan | Unscannable:
         """See `Source.scan`."""
-        listing = Listing(self.uri, str(Path(self._root, self._path)), globs.parse(include, exclude), alive)
+        listing = Listing(self.title, str(Path(self._root, self._path)), globs.parse(include, exclude), alive)
         try:
             with beneath.opened(self._root, self._path) as fd:
                 return listing.scan(fd)
@@ -59,6 +59,15 @@ class FileSystem:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
             yield from self._blocks(content, fd, offset)
             self._check(content, fd)
+        finally:
+            os.close(fd)
+
+    def volume(self, content: Content) -> str:
+        """See `Source.volume`: that of the file itself, for other disks may be mounted within a folder."""
+        fd = self._open(content)
+        try:
+            self._check(content, fd)
+            return volumes.of(fd)
         finally:
             os.close(fd)
 
@@ -99,27 +108,29 @@ class FileSystem:
             raise self._changed(content, "was written, replaced or touched since")
 
     def _changed(self, content: Content, how: str) -> SourceChangedError:
-        listed = f"{content.path!r} in {self.uri} was listed with {content.size} bytes"
+        listed = f"{content.path!r} in {self.title} was listed with {content.size} bytes"
         return SourceChangedError(f"{listed} and {how}: try again when nobody writes there")
 
     def _lost(self, content: Content, error: OSError) -> Exception:
         if error.errno in _DENIED:
             cure = "give the packer that right"
-            return UnreadableError(Unscannable("Unreadable", f"{content.path!r} in {self.uri} may not be read: {cure}"))
+            return UnreadableError(
+                Unscannable("Unreadable", f"{content.path!r} in {self.title} may not be read: {cure}")
+            )
         if error.errno in _GONE:
             return self._changed(content, f"cannot be opened now ({error.strerror})")
         if error.errno in _PASSES:
-            return Transient(f"{content.path!r} in {self.uri} cannot be read: {error.strerror}")
+            return Transient(f"{content.path!r} in {self.title} cannot be read: {error.strerror}")
         return error
 
     def _unopenable(self, error: OSError) -> Unscannable:
         if error.errno == errno.ENOTDIR:
-            return Unscannable("NotAFolder", f"{self.uri} is not a folder: give the folder that holds the model")
+            return Unscannable("NotAFolder", f"{self.title} is not a folder: give the folder that holds the model")
         if error.errno in _DENIED:
-            return Unscannable("Unreadable", f"{self.uri} may not be read: give the packer that right")
+            return Unscannable("Unreadable", f"{self.title} may not be read: give the packer that right")
         if error.errno in _PASSES:
-            raise Transient(f"{self.uri} cannot be opened: {error.strerror}") from error
-        return Unscannable("SourceNotFound", f"{self.uri} is not there ({error.strerror}): put the model there")
+            raise Transient(f"{self.title} cannot be opened: {error.strerror}") from error
+        return Unscannable("SourceNotFound", f"{self.title} is not there ({error.strerror}): put the model there")
 
 
 def open_folder(uri: str, roots: Roots) -> FileSystem | Unscannable:

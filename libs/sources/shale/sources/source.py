@@ -62,6 +62,8 @@ class Source(Protocol):
     """One place with one model."""
 
     uri: str
+    title: str
+    """How messages name it: in its user's words where those are known, else by the URI."""
 
     def resolve(self) -> str | Unscannable:
         """Return the URI that pins what lies there now (a hub: its commit; a folder is its own)."""
@@ -76,4 +78,14 @@ class Source(Protocol):
 
     def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
         """Return the bytes of a listed file from `offset` on; checked before and after against what was listed."""
+        ...
+
+    def volume(self, content: Content) -> str:
+        """Return what identifies the file system that a listed file lies on; `""`: nothing does, as on NFS.
+
+        No two volumes that different people can write to have the same one. To answer, the file is opened with the
+        access of whoever it is read for, and must still be what was listed (raises as `open` does): what is known of a
+        file is used only after that, so that knowing its name or its digest gives nobody its bytes. A source that
+        tells digests of its own (a hub) fetches one byte for it.
+        """
         ...

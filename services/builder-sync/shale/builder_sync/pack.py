@@ -10,12 +10,13 @@ from contextlib import closing, contextmanager
 
 import msgspec
 
-from shale.builder_sync.places import WORTH, Keeper
+from shale.builder_sync.known import is_small
+from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.builder_sync.tables import Tee, publish, spans
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
-from shale.contracts.jobs import PackLayer
+from shale.contracts.jobs import PackLayer, place
 from shale.oci import plan, small, tarball
 from shale.oci.digest import Block
 from shale.oci.reel import Reel
@@ -41,8 +42,8 @@ def _nowhere(job: PackLayer, entries: tuple[Entry, ...]) -> None:
 
 
 def hashes_first(layer: Layer) -> bool:
-    """Say whether a layer is hashed before it is sent, where nothing is known of it: what is small is read quickly."""
-    return layer.size < WORTH
+    """Say whether a layer is hashed before it is sent, by who has no index to ask."""
+    return is_small(layer)
 
 
 def scan_source(
@@ -53,14 +54,14 @@ def scan_source(
         case Unscannable(reason, message):
             return Stall(reason, message)
         case scan:
-            return _fitting(Listed(scan.files, scan.small()), source.uri)
+            return _fitting(Listed(scan.files, scan.small()), source.title)
 
 
-def _fitting(listed: Listed, uri: str) -> Listed | Stall:
+def _fitting(listed: Listed, title: str) -> Listed | Stall:
     """Keep back a listing that no message could carry."""
     if len(msgspec.json.encode(listed)) <= MAX_LISTED:
         return listed
-    what = f"{uri} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
+    what = f"{title} holds {len(listed.files)} large files, whose names alone fill more than {MAX_LISTED} bytes"
     return Stall("TooManyFiles", f"{what}: split the model, or make a version that leaves some out with exclude")
 
 
@@ -174,13 +175,13 @@ def _pack(
     known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
     if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
         progress(size)
-        return publish(there.registry, job.repo, reading.tee, _packed(job.layer, known, reused=True))
+        return publish(there.registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
-            return Refusal("SourceChanged", f"{job.layer.name!r} in {job.uri} {why}")
+            return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
         case Pushed() as pushed:
-            return publish(there.registry, job.repo, reading.tee, _packed(job.layer, pushed, reused=False))
+            return publish(there.registry, job.repo, reading.tee, packed(job.layer, pushed, reused=False))
 
 
 def _hashed(reading: _Reading, progress: Progress) -> Pushed:
@@ -199,12 +200,13 @@ def _entries(job: PackLayer, source: Source, alive: Callable[[], None]) -> tuple
         case scan:
             entries = small.within(scan.entries, run)
     if small.small_digest(entries) != run.digest:
-        what = f"what lies from {run.first!r} to {run.last!r} in {job.uri}"
+        what = f"what lies from {run.first!r} to {run.last!r} in {place(job)}"
         return Refusal("SourceChanged", f"{what} is not what was listed: try again when nobody writes there")
     return entries
 
 
-def _packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+def packed(layer: Layer, pushed: Pushed, *, reused: bool) -> PackedLayer:
+    """Return a layer as its milestone tells of it."""
     role = "weight" if layer.files else "small"
     count = len(layer.files) or (layer.small.count if layer.small else 0)
     return PackedLayer(layer.name, role, pushed.digest, pushed.size, reused, count)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from shale.builder_sync.index import Index
 from shale.builder_sync.service import BuilderSync
-from shale.contracts.streams import CLAIM
+from shale.contracts.streams import CLAIM, INDEX
 from shale.registries.opening import open_registries
 from shale.registries.settings import RegistrySettings
 from shale.runtime.process import Doors, Program
@@ -18,7 +19,8 @@ from shale.sources.roots import parse
 class BuilderSyncSettings(msgspec.Struct, frozen=True):
     """`roots` (SHALE_ROOTS): what may be read, `/models=/home/me/models`.
 
-    `reader_key_file`: the pool's key, by which readers know their askers; `reader_proxy` (host:port): who leads to
+    `reader_key_file`: the pool's key, by which readers know their askers, and packers what other packers wrote into the
+    index: without it there is none; `reader_proxy` (host:port): who leads to
     readers by CONNECT, from outside of a cluster's network.
     """
 
@@ -33,4 +35,5 @@ def build(doors: Doors) -> Program:
     registries = open_registries(read(RegistrySettings, doors.environ), doors.environ)
     key = keys.read(Path(settings.reader_key_file), "SHALE_READER_KEY_FILE") if settings.reader_key_file else b""
     readers = Readers(key, settings.reader_proxy)
-    return Program((BuilderSync(parse(settings.roots), registries, readers, doors.bucket(CLAIM.name)),))
+    index = Index(doors.bucket(INDEX.name), key) if key else None
+    return Program((BuilderSync(parse(settings.roots), registries, readers, doors.bucket(CLAIM.name), index),))

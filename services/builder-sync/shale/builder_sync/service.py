@@ -1,34 +1,49 @@
-"""builder-sync: the workers. What they know lies in the job, what they find out in its milestone.
+"""builder-sync: the workers. What they know lies in the job and in the index, what they find out in its milestone.
 
 Many of them take one queue.
 """
 
 import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
+from shale.builder_sync import find, known
 from shale.builder_sync.card import CARD
-from shale.builder_sync.decide import Seen, decide
-from shale.builder_sync.pack import Keeping, hashes_first, pack_layer, scan_source
+from shale.builder_sync.decide import Effect, Find, Pack, Seen, decide
+from shale.builder_sync.flight import Flight
+from shale.builder_sync.index import Index
+from shale.builder_sync.known import Blob, Known
+from shale.builder_sync.pack import Keeping, pack_layer, packed, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
+from shale.contracts.errors import Transient
 from shale.contracts.facts import Released
-from shale.contracts.jobs import JOBS, Job, PackLayer, ScanArtifact
+from shale.contracts.jobs import JOBS, PackLayer, ScanArtifact
 from shale.oci.refusal import NoAccess, Refused
+from shale.oci.registry import Pushed, Registry
 from shale.oci.tarball import Entry
 from shale.registries.target import Opener, Target
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
 from shale.runtime.service import Trigger
+from shale.runtime.telemetry import packed_by
 from shale.runtime.told import Told
 from shale.sources.reader.source import Readers
 from shale.sources.roots import Roots
 from shale.sources.schemes import open_source
-from shale.sources.source import Source, Unscannable
+from shale.sources.source import SourceChangedError, UnreadableError, Unscannable
 
 Result = Listed | PackedLayer | Refusal | Stall
+T = TypeVar("T")
+IDENTIFY = 10.0
+"""Seconds in which a source tells what names its files: whoever takes longer is read."""
+
+log = logging.getLogger("shale.builder-sync")
 
 
 class BuilderSync:
@@ -37,15 +52,25 @@ class BuilderSync:
     card = CARD
 
     def __init__(
-        self, roots: Roots, registries: Opener, readers: Readers | None = None, places: Bucket | None = None
+        self,
+        roots: Roots,
+        registries: Opener,
+        readers: Readers | None = None,
+        places: Bucket | None = None,
+        index: Index | None = None,
     ) -> None:
-        """With a bucket for `places`, uploads are taken up where another worker left them."""
-        self.roots, self.registries, self.readers, self.places = roots, registries, readers, places
+        """With a bucket for `places`, uploads are taken up where another worker left them.
+
+        With an `index`, what is known by content is not read again.
+        """
+        self.roots, self.registries, self.readers, self.places, self.index = roots, registries, readers, places, index
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
-        """Return that nothing came of the job yet: had something, the loop would not have asked."""
-        del trigger
-        return Seen(now=told.now)
+        """Return what is known of a layer. Nothing came of the job yet: had something, nobody would have asked."""
+        if self.index is None or not isinstance(trigger, PackLayer):
+            return Seen(now=told.now)
+        named = Known(await self._named(trigger), known.settled(trigger.layer, told.now))
+        return Seen(now=told.now, known=await self.index.ask(trigger, self.registries.host(trigger.repo), named))
 
     def decide(self, trigger: Trigger, seen: Seen) -> Decision:
         """Return the next step."""
@@ -53,8 +78,49 @@ class BuilderSync:
             raise TypeError(f"{self.card.name} takes jobs, not {type(trigger).__name__}")
         return decide(trigger, seen)
 
-    async def perform(self, effect: Job, seen: Seen, beat: Beat) -> Seen:
-        """Do the job in a thread."""
+    async def perform(self, effect: Effect, seen: Seen, beat: Beat) -> Seen:
+        """Do it in a thread, and let the index know."""
+        match effect:
+            case ScanArtifact():
+                return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._scan, effect, beat))
+            case Find(job, blob, places):
+                return await self._find(job, blob, places, seen, beat)
+            case Pack(job):
+                return await self._pack(effect, job, seen, beat)
+
+    async def _find(self, job: PackLayer, blob: Blob, places: tuple[str, ...], seen: Seen, beat: Beat) -> Seen:
+        def found(registry: Registry) -> str:
+            beat.moved(0)
+            if find.is_there(registry, job.repo, blob):
+                return "index"
+            return "mount" if find.is_mounted(registry, job.repo, blob, places) else ""
+
+        how = await asyncio.to_thread(self._at, job, beat, found)
+        if isinstance(how, Stall):
+            return msgspec.structs.replace(seen, result=how)
+        if not how:
+            return msgspec.structs.replace(seen, sought=True)
+        if self.index is not None:
+            await self.index.lies(job, self.registries.host(job.repo), blob.digest)
+        there = packed(job.layer, Pushed(blob.digest, blob.size), reused=True)
+        tabled = msgspec.structs.replace(there, table=blob.table, table_size=blob.table_size)
+        return msgspec.structs.replace(seen, result=_told(job, tabled, how))
+
+    async def _pack(self, effect: Pack, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
+        if self.index is None:
+            return msgspec.structs.replace(seen, result=await self._packed(effect, beat))
+        host = self.registries.host(job.repo)
+        async with Flight(self.index, self.index.flight(host, seen.known), job, seen.now).held(beat) as other:
+            if other is not None:
+                return msgspec.structs.replace(seen, known=msgspec.structs.replace(seen.known, busy=other))
+            result = await self._packed(effect, beat)
+            if isinstance(result, PackedLayer):
+                await self.index.learn(
+                    job, host, seen.known, Blob(result.digest, result.size, result.table, result.table_size)
+                )
+        return msgspec.structs.replace(seen, result=result)
+
+    async def _packed(self, effect: Pack, beat: Beat) -> Result:
         loop = asyncio.get_running_loop()
 
         def keeping(job: PackLayer, entries: tuple[Entry, ...]) -> Keeper | None:
@@ -62,28 +128,52 @@ class BuilderSync:
                 return None
             return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
 
-        return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._do, effect, beat, keeping))
+        result = await asyncio.to_thread(self._read, effect, beat, keeping)
+        if isinstance(result, PackedLayer):
+            return _told(effect.job, result, "HEAD" if result.reused else "sent")
+        return result
 
-    def _do(self, job: Job, beat: Beat, keeping: Keeping) -> Result:
-        source = open_source(job.uri, self.roots, self.readers)
-        match source, job:
-            case Unscannable(reason, message), _:
-                return Stall(reason, message)
-            case _, ScanArtifact():
-                return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
-            case _, PackLayer():
-                return self._pack(job, source, beat, keeping)
+    async def _named(self, job: PackLayer) -> str:
+        """Return what names the layer's bytes, as far as its source tells it in time; what is wrong, reading shows."""
+        try:
+            async with asyncio.timeout(IDENTIFY):
+                return await asyncio.to_thread(self._names, job)
+        except (TimeoutError, Transient, SourceChangedError, UnreadableError, OSError):
+            return ""
 
-    def _pack(self, job: PackLayer, source: Source, beat: Beat, keeping: Keeping) -> Result:
-        """Pack with the registry as the job's object names it, opened for this job alone."""
+    def _names(self, job: PackLayer) -> str:
+        source = open_source(job.uri, self.roots, self.readers, job.title)
+        if isinstance(source, Unscannable):
+            return ""
+        contents = (known.content(file) for file in job.layer.files)
+        return known.named(job.layer, {content.path: source.volume(content) for content in contents})
+
+    def _scan(self, job: ScanArtifact, beat: Beat) -> Listed | Stall:
+        source = open_source(job.uri, self.roots, self.readers, job.title)
+        if isinstance(source, Unscannable):
+            return Stall(source.reason, source.message)
+        return scan_source(source, job.include, job.exclude, lambda: beat.moved(0))
+
+    def _read(self, effect: Pack, beat: Beat, keeping: Keeping) -> Result:
+        job, first = effect.job, effect.hash_first
+        source = open_source(job.uri, self.roots, self.readers, job.title)
+        if isinstance(source, Unscannable):
+            return Stall(source.reason, source.message)
+
+        def read(registry: Registry) -> Result:
+            return pack_layer(job, source, registry, beat.moved, keeping, hash_first=first)
+
+        return self._at(job, beat, read)
+
+    def _at(self, job: PackLayer, beat: Beat, do: Callable[[Registry], T]) -> T | Stall:
+        """Do something at the registry as the job's object names it, opened for this alone."""
         target = Target(job.repo, job.about.namespace, job.push_secret, job.registry)
         try:
             match self.registries.open(target, beat.pause):
                 case NoAccess() as why:
                     return _kept_out(why)
                 case registry:
-                    first = hashes_first(job.layer)
-                    return pack_layer(job, source, registry, beat.moved, keeping, hash_first=first)
+                    return do(registry)
         except Refused as refused:
             return _kept_out(refused.why)
 
@@ -91,6 +181,13 @@ class BuilderSync:
         """Hold nothing: an upload that was stopped took itself back, or is purged by its registry."""
         del told
         return Released(about.whole(), self.card.name)
+
+
+def _told(job: PackLayer, layer: PackedLayer, how: str) -> PackedLayer:
+    """Let people know how a layer came to be there."""
+    packed_by(how)
+    log.info("layer", extra={"known": how, "layer": layer.name, "bytes": layer.size, "about": str(job.about)})
+    return layer
 
 
 def _kept_out(why: NoAccess) -> Stall:

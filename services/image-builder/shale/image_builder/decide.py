@@ -4,7 +4,7 @@ import msgspec
 
 from shale.contracts.artifact import Layer
 from shale.contracts.facts import LayerLost, LayersPlanned, Wanted
-from shale.contracts.jobs import PackLayer, ScanArtifact
+from shale.contracts.jobs import PackLayer, ScanArtifact, place
 from shale.contracts.resources import Registry
 from shale.image_builder.seen import (
     CheckAccess,
@@ -70,9 +70,10 @@ def _prepare(seen: Seen) -> Decision:
         return Wait("Provisioning", "waits for its storage", until=seen.now + A_DAY)
     if isinstance(seen.tag, Taken):
         return _taken(seen, seen.tag)
-    scan = ScanArtifact(seen.about, "all~1", seen.storage.uri, seen.spec.include, seen.spec.exclude)
+    spec, storage = seen.spec, seen.storage
+    scan = ScanArtifact(seen.about, "all~1", storage.uri, spec.include, spec.exclude, storage.title)
     if scan.part in seen.asked and seen.scan is None:
-        return Wait("Scanning", f"lists what lies at {seen.storage.uri}", until=seen.now + A_DAY)
+        return Wait("Scanning", f"lists what lies at {place(storage)}", until=seen.now + A_DAY)
     if seen.reached is None and seen.scan is None:
         return Do(CheckAccess())
     tags = candidates(seen.spec, seen.about.uid)
@@ -133,6 +134,7 @@ def _pack(seen: Seen, layer: Layer) -> PackLayer:
         exclude=spec.exclude,
         push_secret=spec.push_secret_ref.name if spec.push_secret_ref else "",
         registry=spec.registry or Registry(),
+        title=storage.title if storage else "",
     )
 
 

@@ -4,8 +4,10 @@ from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, Progressed, 
 from shale.runtime.service import Card, Touch
 
 _KEPT = ("persistentvolumes", "persistentvolumeclaims", "pods", "services")
-_KEEPS = ("get", "list", "create", "patch", "delete")
+_KEEPS = ("get", "list", "create", "delete")
 """What it takes to make a thing, to see how it stands, and to take it away."""
+_CHANGED = ("persistentvolumes", "persistentvolumeclaims", "services")
+"""What a newer wish adopts, and where last words are noted."""
 
 CARD = Card(
     name="storage-provisioner",
@@ -14,7 +16,7 @@ CARD = Card(
     hears=(Declared, ImageBuilt, Refused, Gone),
     says=(Held, StorageReady, Released, Refused, Progressed),
     ends=(StorageReady,),
-    touches=(Touch("", _KEPT, _KEEPS), Touch("", ("events",), ("get", "list"))),
+    touches=(Touch("", _KEPT, _KEEPS), Touch("", _CHANGED, ("patch",)), Touch("", ("events",), ("list",))),
     tidies=True,
 )
 CARDS = (CARD,)

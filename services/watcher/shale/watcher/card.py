@@ -26,12 +26,12 @@ from shale.runtime.service import Card, Touch
 
 _PLURALS = tuple(kind.plural for kind in KINDS.values())
 _KINDS = (
-    Touch(GROUP, _PLURALS, ("get", "list", "watch", "create", "update", "patch", "delete")),
-    Touch(GROUP, tuple(f"{plural}/status" for plural in _PLURALS), ("get", "update", "patch")),
+    Touch(GROUP, _PLURALS, ("get", "list", "watch", "patch")),
+    Touch(GROUP, (KINDS["model"].plural,), ("create",)),
+    Touch(GROUP, tuple(f"{plural}/status" for plural in _PLURALS), ("patch",)),
     # Who makes an owner that blocks its dependents' deletion is asked for this right on the owner.
     Touch(GROUP, tuple(f"{plural}/finalizers" for plural in _PLURALS), ("update",)),
-    Touch("", ("namespaces",), ("get", "list", "watch")),
-    Touch("events.k8s.io", ("events",), ("create", "patch")),
+    Touch("events.k8s.io", ("events",), ("create", "patch")),  # patch: one that comes back is counted
 )
 
 ANNOUNCE = Card(

@@ -18,9 +18,10 @@ from shale.contracts.facts import (
     ScanRefused,
     StorageReady,
 )
+from shale.contracts.jobs import place
 from shale.contracts.resources import ModelVersionSpec, ModelVersionStatus
 from shale.contracts.resources.modelversion import Phase
-from shale.kube.conditions import Says, ready, reconciling, stalled, stamp
+from shale.kube.conditions import Says, ready, reconciling, retrying, stalled, stamp
 from shale.runtime.told import Told
 
 TERMINAL = frozenset({"Ready", "Failed"})
@@ -89,8 +90,7 @@ def _standing(told: Told) -> tuple[Phase, tuple[Says, ...]]:
         return phase, (*stalled(worst.reason, worst.message[:MESSAGE]), *storage)
     if worst is not None and worst.state == "Retrying":
         again = max(0, round(worst.next_at - told.now))
-        why = f"retrying in {again} s: {worst.message[:MESSAGE]}"
-        return phase, (*reconciling("Retrying", why), *storage)
+        return phase, (*retrying(again, worst.message[:MESSAGE]), *storage)
     return phase, (*reconciling(phase, message), *storage)
 
 
@@ -129,8 +129,8 @@ def _phase(told: Told) -> tuple[Phase, str]:
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
-    place = told.one(StorageReady)
-    return (Says("StorageReady", "True", "Readable", f"read at {place.uri}"),) if place else ()
+    ready = told.one(StorageReady)
+    return (Says("StorageReady", "True", "Readable", f"read at {place(ready)}"),) if ready else ()
 
 
 def _when(told: Told, kind: type[Fact]) -> str:

@@ -8,6 +8,7 @@ from shale.contracts.about import About
 from shale.contracts.facts import Released
 from shale.contracts.resources import KINDS, ModelVersion, ModelVersionStatus
 from shale.contracts.resources.meta import Condition
+from shale.kube.conditions import RETRYING, cause
 from shale.kube.resources import Conflict, Invalid, Missing, Resources
 from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision, Do, Done, Forget, Look, Wait
@@ -18,14 +19,17 @@ from shale.watcher.project import TERMINAL, WAITS, project
 
 STEP_BYTES = 0.05
 STEP_SECONDS = 5.0
-"""A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md)."""
+"""A status is patched at a change of phase, or when at least 5 % and 5 s have gone by (api.md).
+
+Another cause of a retry waits as long: it may be another one at each try.
+"""
 PASSING_SECONDS = 1.0
 """What is only further on its way is written no sooner after the last write: 1 KB goes through five phases in 0.1 s,
 and each write costs the API server, etcd and whoever watches. Ends, stalls and retries are written at once."""
 
 ROAD = frozenset({"Provisioning", "Scanning", "Packing", "Publishing"})
-COUNTING = frozenset({"Packing", "Retrying"})
-"""Reasons whose messages hold numbers that move all the time: layers, seconds."""
+COUNTING = "Packing"
+"""The reason whose message is nothing but a count: of layers."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -70,8 +74,10 @@ def _pause(before: ModelVersionStatus, after: ModelVersionStatus) -> float | Non
     """Return the seconds that must lie between two writes of which this is the second; None: it is not worth one."""
     if _is_first_wait(before, after):
         return PASSING_SECONDS
-    if _only_progress(before, after):
+    if _only_counts(before, after):
         return STEP_SECONDS if _step(before, after) >= STEP_BYTES else None
+    if _retries_on(before, after):
+        return STEP_SECONDS
     return PASSING_SECONDS if _passes(before, after) else 0
 
 
@@ -98,11 +104,20 @@ def _goes(status: ModelVersionStatus) -> bool:
     return says.get("Ready") == says.get("Reconciling") == status.phase
 
 
-def _only_progress(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
-    """Whether nothing but numbers moved, those in messages that count included."""
+def _only_counts(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether nothing moved but what is counted: bytes, layers, the seconds to a retry."""
     if _standing(before) != _standing(after):
         return False
     return [_gist(condition) for condition in before.conditions] == [_gist(condition) for condition in after.conditions]
+
+
+def _retries_on(before: ModelVersionStatus, after: ModelVersionStatus) -> bool:
+    """Whether it was retried and is, whatever the cause is now."""
+    return _standing(before) == _standing(after) and _reason(before) == _reason(after) == RETRYING
+
+
+def _reason(status: ModelVersionStatus) -> str:
+    return next((condition.reason for condition in status.conditions if condition.type == "Ready"), "")
 
 
 def _standing(status: ModelVersionStatus) -> tuple[str, int, str]:
@@ -111,7 +126,7 @@ def _standing(status: ModelVersionStatus) -> tuple[str, int, str]:
 
 
 def _gist(condition: Condition) -> tuple[str, str, str, str]:
-    message = "" if condition.reason in COUNTING else condition.message
+    message = "" if condition.reason == COUNTING else cause(condition)
     return condition.type, condition.status, condition.reason, message
 
 

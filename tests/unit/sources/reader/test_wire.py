@@ -66,3 +66,17 @@ def test_no_other_tag_is_read(text):
 def test_a_key_is_not_shown():
     assert "key" not in repr(Readers(KEY, "proxy:80"))
     assert str(KEY) not in f"{Readers(KEY)} {Readers(KEY)!r}"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param("a" * 64, f"claim-1/{'a' * 64}", id="counts within its claim alone"),
+        pytest.param(None, "", id="of an older release tells nothing"),
+        pytest.param("", "", id="on a network's file system tells nothing"),
+        pytest.param(f"../claim-2/{'a' * 64}", "", id="that tells another claim's is not believed"),
+        pytest.param("a" * 63 + "\n", "", id="that tells what is no volume is not believed"),
+    ],
+)
+def test_a_volume_by_a_readers_word(told, expected):
+    assert wire.volume("claim-1", told) == expected

@@ -120,7 +120,10 @@ TABLE = {
         but(SERVED, reader=reader(Stuck("ImageNotPulled", "Pod x waits: mend it"))),
         stalls("ImageNotPulled", "Pod x waits: mend it"),
     ),
-    "says where it answers": (SERVED, Do(Say((StorageReady(ABOUT, "reader://host:7077/claim/2"),)))),
+    "says where it answers, and how its user names what is read there": (
+        SERVED,
+        Do(Say((StorageReady(ABOUT, "reader://host:7077/claim/2", "NFS export nas:/x"),))),
+    ),
     "looks at what is a minute old every six seconds": (
         but(BARE, age=60.0, refused="quota"),
         stalls("NotAccepted", "quota", 6.0),
@@ -140,6 +143,18 @@ TABLE = {
     "notes them after a rest, and begins anew": (
         but(SERVED, reader=reader(Ended(NOW - SOON, "SourceNotFound", "nowhere: make it"))),
         Do(Replace(thing("Pod", "shale-uid-1-2"), "SourceNotFound: nowhere: make it")),
+    ),
+    "replaces a reader that knows another key's token, however it stands": (
+        but(SERVED, said=True, proof="of the new key", reader=but(reader(Serves()), proof="of the old key")),
+        Do(Replace(thing("Pod", "shale-uid-1-2"))),
+    ),
+    "keeps the last words of the one before for who comes after such a reader": (
+        but(SERVED, before="SourceNotFound: nowhere", proof="new", reader=reader(Starts("x starts"))),
+        Do(Replace(thing("Pod", "shale-uid-1-2"), "SourceNotFound: nowhere")),
+    ),
+    "does not replace it twice": (
+        but(SERVED, said=True, proof="new", reader=reader(Starts("Pod x ends"), ends=True)),
+        waits("ReaderStarts", "Pod x ends, to read NFS export nas:/x"),
     ),
     "begins anew at once when it was nobody's fault": (
         but(SERVED, said=True, reader=reader(Ended(NOW))),

@@ -98,6 +98,28 @@ async def test_what_a_reader_is_told_proves_the_token_and_is_not_it(service, clu
     assert KEY.hex() not in str(cluster.all())
 
 
+async def test_after_the_pools_key_changed_a_reader_is_replaced_by_one_that_knows_its_token(service, cluster):
+    def serves(_):
+        return {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+
+    cluster.kubelet = serves
+    decision = await settled(service, told())
+    facts = decision.effect.facts
+    after = ClusterProvisioner(
+        Hands(cluster, Image("registry.example/shale:1"), bytes(reversed(KEY))), Rules(parse("/models", here=False))
+    )
+    old = await cluster.get(POD, "team-a", "shale-uid-1-1")
+    assert isinstance(await settled(after, told(facts=facts)), Wait)
+    new = await cluster.get(POD, "team-a", "shale-uid-1-1")
+    place = wire.address(facts[0].uri)
+    assert place is not None
+    proof = wire.proof(wire.token(bytes(reversed(KEY)), place.claim, place.generation))
+    assert f"--proof={proof}" in new["spec"]["containers"][0]["args"]
+    assert new["metadata"]["uid"] != old["metadata"]["uid"]
+    assert isinstance(await settled(after, told(facts=facts)), Wait)
+    assert (await cluster.get(POD, "team-a", "shale-uid-1-1"))["metadata"]["uid"] == new["metadata"]["uid"]
+
+
 async def test_release_deletes_all_of_every_generation(service, cluster):
     await settled(service, told())
     await settled(service, told(2))

@@ -80,7 +80,7 @@ PLACES = {
     "a claim": (Storage(pvc=Pvc("weights")), Place("claim weights", claim="weights")),
     "a folder of a claim": (
         Storage(pvc=Pvc("weights", "a/b/")),
-        Place("claim weights, folder a/b/", "a/b", claim="weights"),
+        Place("claim weights, subPath a/b/", "a/b", claim="weights"),
     ),
 }
 

@@ -1,6 +1,8 @@
 """The folder of one local installation: its registry, its store, its logs, and the file by which commands find it."""
 
 import os
+import secrets
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,35 @@ class Home(msgspec.Struct, frozen=True):
     def state_file(self) -> Path:
         """Where NATS and the registry of a running installation are."""
         return self.path / "state.json"
+
+    @property
+    def key_file(self) -> Path:
+        """The pool's key: what packers sign what they tell one another with."""
+        return self.path / "key"
+
+    def key(self) -> Path:
+        """Return the file of the pool's key, drawn at the first time. Raises CliError when others could read it.
+
+        To be called by who owns the folder.
+        """
+        fresh = self.key_file.with_name("key.new")
+        try:
+            if not self.key_file.exists():
+                fresh.unlink(missing_ok=True)
+                with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+                    file.write(f"{secrets.token_hex(32)}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                fresh.replace(self.key_file)
+            found = self.key_file.stat()
+        except OSError as error:
+            raise CliError(
+                f"{self.key_file} cannot be made or read ({error.strerror}): remove it, or free it"
+            ) from error
+        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            cure = "make it yours alone (chmod 600), or remove it to have one drawn anew"
+            raise CliError(f"{self.key_file} may be read or written by others: {cure}")
+        return self.key_file
 
     def state(self) -> State | None:
         """Return what is up, or was when it was killed; None when nothing is. Raises CliError for what is no state."""

@@ -27,6 +27,12 @@ def environ(told: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]
     return {**{key: value for key, value in given.items() if key not in _PER_PROCESS}, **told}
 
 
+def keyed(key_file: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the setting that names the pool's key, unless a person set another one."""
+    setting = f"{PREFIX}READER_KEY_FILE"
+    return {} if given.get(setting) else {setting: str(key_file)}
+
+
 def draining() -> dict[str, str]:
     """Return the setting by which a service has handed its work over before it would be killed."""
     return {f"{PREFIX}DRAIN_SECONDS": f"{DRAIN:g}"}

@@ -61,7 +61,7 @@ async def up(plan: Plan, say: Callable[[str], None]) -> AsyncGenerator[State]:
             async with connected(url, "up", fatal=False) as bus:
                 await provision(bus, [card for cards in installed().values() for card in cards], most=MOST)
             told = services.told(url, plan.registry, plan.roots, plan.kubeconfig or choose.NONE) | services.draining()
-            environ = services.environ(told, os.environ)
+            environ = services.environ(told | services.keyed(home.key(), os.environ), os.environ)
             async with kept(services.programs(home, _names(plan.workers), environ), say, changed) as started_services:
                 held.extend(started_services)
                 changed()

@@ -37,6 +37,16 @@ class Nfs(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     path: Path
     mount_path: Text = ""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.server.matches('[[:cntrl:] /]')",
+            "nfs.server must be a name or an address: without blanks, '/' and control characters",
+        ),
+        Rule("self.path.startsWith('/')", "nfs.path must be absolute: begin it with '/'"),
+        Rule("!self.path.matches('(^|/)[.][.](/|$)')", "nfs.path must not climb: take the '..' out"),
+        Rule("!self.path.matches('[[:cntrl:]]')", "nfs.path must hold no control characters"),
+    )
+
 
 class AwsEfs(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """An EFS file system by its CSI driver; `volume_handle` is `fs-id[:subpath[:accessPointId]]`."""
@@ -51,6 +61,25 @@ class Pvc(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     claim_name: Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
     sub_path: Text = ""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.claimName.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "pvc.claimName must be the name of a claim: a-z, 0-9, '-' and '.'",
+        ),
+        Rule(
+            "!has(self.subPath) || !self.subPath.startsWith('/')",
+            "pvc.subPath must be relative: it begins where the claim does",
+        ),
+        Rule(
+            "!has(self.subPath) || !self.subPath.matches('(^|/)[.][.](/|$)')",
+            "pvc.subPath must not climb: take the '..' out",
+        ),
+        Rule(
+            "!has(self.subPath) || !self.subPath.matches('[[:cntrl:]]')",
+            "pvc.subPath must hold no control characters",
+        ),
+    )
 
 
 class SourceStorage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -93,12 +93,12 @@ def _bucket(bucket: streams.Bucket, replicas: int, most: int) -> dict[str, Any]:
         per_subject=1,
         max_age=bucket.ttl,
         max_bytes=bucket.max_bytes,
+        discard=bucket.discard,
         ttl=True,
         why=bucket.why,
     )
     return {
         **_config(as_stream, replicas, most),
-        "discard": "new",
         "discard_new_per_subject": False,
         "allow_rollup_hdrs": True,
     }

@@ -29,7 +29,7 @@ class Stock(msgspec.Struct, frozen=True):
     @property
     def is_filling(self) -> bool:
         """Whether somebody is to be told."""
-        return self.share >= streams.ALERT
+        return self.share >= streams.ALERT and self.name != streams.INDEX.name  # there the oldest hints make room
 
     def follows(self, before: "Stock") -> bool:
         """Whether this is what `before` became: neither made anew nor emptied in between."""

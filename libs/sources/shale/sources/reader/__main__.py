@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     if place is None:
         log.error("%s is no reader's URI", told.uri)
         return 2
-    volume = Volume(told.uri, Path(told.volume), told.folder, place.path, told.proof)
+    volume = Volume(told.title or told.uri, Path(told.volume), told.folder, place.path, told.proof)
     if missing := _awaited(volume, told.patience, ended):
         log.error("%s: %s", missing.reason, missing.message)
         _last_words(told.last_words, missing)
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _told(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m shale.sources.reader", description=__doc__)
-    parser.add_argument("--uri", required=True, help="how packers and messages name this reader")
+    parser.add_argument("--uri", required=True, help="how packers name this reader")
+    parser.add_argument("--title", default="", help="how people name what it reads; left out: the URI")
     parser.add_argument("--volume", required=True, help="where the volume is mounted")
     parser.add_argument("--folder", default="", help="the folder in it")
     parser.add_argument("--proof", required=True, help="the sha256 of the token that may read")

@@ -144,7 +144,9 @@ class Handler(BaseHTTPRequestHandler):
             scan = Trouble(scan.message, scan.reason)
         told = Listed(trouble=scan) if isinstance(scan, Trouble) else Listed(scan=scan)
         if len(data := msgspec.json.encode(told)) > wire.MAX_LISTING:
-            why = f"{source.uri} holds names of more than {wire.MAX_LISTING} bytes: exclude what serving does not need"
+            why = (
+                f"{source.title} holds names of more than {wire.MAX_LISTING} bytes: exclude what serving does not need"
+            )
             data = msgspec.json.encode(Listed(trouble=Trouble(why, "TooManyFiles")))
         body.end(data)
 
@@ -157,7 +159,18 @@ class Handler(BaseHTTPRequestHandler):
         if start is None:
             return self._trouble(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"give Range as bytes=<0 to {size}>-")
         content = Content(path, size, version)
+        if start == size:
+            return self._check(source, content)
         return self._send(source.open(content, start), content, start)
+
+    def _check(self, source: FileSystem, content: Content) -> None:
+        """Answer who asks for nothing but the check."""
+        volume = source.volume(content)
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", "0")
+        if volume:
+            self.send_header(wire.VOLUME, volume)
+        self.end_headers()
 
     def _send(self, blocks: Iterator[memoryview], content: Content, start: int) -> None:
         """Check, and read the first block, before anything is promised; later trouble cuts the answer short."""
@@ -165,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         if first is not None and len(first) == content.size - start:
             next(blocks, None)  # a file of one block is checked afterwards too before any of it goes out
         if first is None:
-            return self._say(HTTPStatus.OK, b"")  # nothing but the check was asked for
+            raise SourceChangedError(f"{content.path!r} gives nothing: try again when nobody writes there")
         self.send_response(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK)
         self.send_header("Content-Length", str(content.size - start))
         self.send_header("ETag", wire.tag(content.size, content.version))

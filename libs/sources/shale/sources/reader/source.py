@@ -31,10 +31,11 @@ class Readers(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """One reader, asked over one connection at a time; no redirect is followed."""
+    """One reader, asked over one connection at a time; no redirect is followed. `title` is its user's name."""
 
-    def __init__(self, place: Address, bearer: str, proxy: str = "") -> None:
-        self.uri, self._place, self._proxy = place.uri, place, proxy
+    def __init__(self, place: Address, bearer: str, proxy: str = "", title: str = "") -> None:
+        self.uri, self.title, self._place, self._proxy = place.uri, title or place.uri, place, proxy
+        self._named = f"the reader of {title} at {place.host}:{place.port}" if title else place.uri
         self._bearer = bearer
         self._kept: HTTPConnection | None = None
 
@@ -51,7 +52,7 @@ class Reader:
         """See `Source.scan`: the reader gives a sign of life every second."""
         path = f"/list?{urlencode({'include': include, 'exclude': exclude})}"
         answer = self._asked(path, most=wire.MAX_LISTING, alive=alive)
-        return answer if isinstance(answer, Unscannable) else parsed(self.uri, answer)
+        return answer if isinstance(answer, Unscannable) else parsed(self._named, answer)
 
     def open(self, content: Content, offset: int = 0) -> Iterator[memoryview]:
         """See `Source.open`; what broke off goes on where it was as long as it gets anywhere."""
@@ -67,11 +68,18 @@ class Reader:
                 offset += count
                 yield buffer[:count]
             if offset == came:
-                raise Transient(f"{content.path!r} in {self.uri} broke off at {offset} of {end} bytes")
+                raise Transient(f"{content.path!r} in {self.title} broke off at {offset} of {end} bytes")
         if not whole or not content.size:  # what is one block was checked after it was read, and before it was sent
-            checked = self._asked(path, known | {"Range": f"bytes={end}-"})
-            if isinstance(checked, Unscannable):
-                raise UnreadableError(checked)
+            self.volume(content)
+
+    def volume(self, content: Content) -> str:
+        """See `Source.volume`: one of the reader's claim, whatever it says."""
+        headers = {"If-Match": wire.tag(content.size, content.version), "Range": f"bytes={content.size}-"}
+        line, answer = self._answer(f"/files/{quote(content.path)}", headers)
+        told = answer.getheader(wire.VOLUME)
+        if isinstance(checked := self._body(line, answer), Unscannable):
+            raise UnreadableError(checked)
+        return wire.volume(self._place.claim, told)
 
     def _blocks(self, path: str, headers: dict[str, str], buffer: memoryview, offset: int, end: int) -> Generator[int]:
         """Fill the buffer again and again until the answer ends, whole or not."""
@@ -80,7 +88,7 @@ class Reader:
             if answer.status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
                 raise self._lost(answer.status, answer.read(wire.MAX_WORDS))
             if answer.length != end - offset:
-                raise Transient(f"{self.uri} promises {answer.length} bytes of {path}, not {end - offset}")
+                raise Transient(f"{self._named} promises {answer.length} bytes of {path}, not {end - offset}")
             while offset < end:
                 try:
                     count = answer.readinto(buffer[: end - offset])
@@ -99,20 +107,31 @@ class Reader:
     def _asked(
         self,
         below: str,
-        headers: dict[str, str] | None = None,
         *,
         most: int = wire.MAX_WORDS,
         alive: Callable[[], None] = unheard,
     ) -> bytes | Unscannable:
         """Ask for something of a bounded size."""
-        line, answer = self._answer(below, headers or {})
+        line, answer = self._answer(below, {})
+        return self._body(line, answer, most, alive)
+
+    def _body(
+        self,
+        line: HTTPConnection,
+        answer: HTTPResponse,
+        most: int = wire.MAX_WORDS,
+        alive: Callable[[], None] = unheard,
+    ) -> bytes | Unscannable:
+        """Return what is answered, of a bounded size; its connection may be used again."""
         body, whole = bytearray(), False
         try:
             while piece := self._piece(answer):
                 body += piece
                 alive()
                 if len(body) > most:
-                    return Unscannable("TooManyFiles", f"{self.uri} answers with more than {most} bytes: exclude some")
+                    return Unscannable(
+                        "TooManyFiles", f"{self._named} answers with more than {most} bytes: exclude some"
+                    )
             whole = True
         finally:
             self._keep(line) if whole else line.close()
@@ -143,9 +162,9 @@ class Reader:
                 raise SourceChangedError(why)
             case HTTPStatus.UNAUTHORIZED:
                 cure = "have storage-provisioner and builder-sync the same key?"
-                raise Transient(f"{self.uri} does not know our token: {cure}")
+                raise Transient(f"{self._named} does not know our token: {cure}")
             case _:
-                raise Transient(f"{self.uri} answers {status}: {why}")
+                raise Transient(f"{self._named} answers {status}: {why}")
 
     def _answer(self, below: str, headers: dict[str, str]) -> tuple[HTTPConnection, HTTPResponse]:
         """Ask over the kept connection, which may be gone by now, else over a new one."""
@@ -179,14 +198,16 @@ class Reader:
         why = str(error) or type(error).__name__
         if isinstance(error, socket.gaierror):
             why = f"{self._place.host} has no address"
-        return Transient(f"{self.uri} cannot be reached: {why}")
+        return Transient(f"{self._named} cannot be reached: {why}")
 
 
-def open_reader(uri: str, readers: Readers) -> Reader | Unscannable:
+def open_reader(uri: str, readers: Readers, title: str = "") -> Reader | Unscannable:
     """Return the source behind a reader's URI."""
     place = wire.address(uri)
     if place is None:
         return Unscannable("UnknownSource", f"{uri} is no reader's address")
     if len(readers.key) < wire.KEY_BYTES:
-        raise Transient(f"{uri} cannot be read without the pool's key: set SHALE_READER_KEY_FILE for builder-sync")
-    return Reader(place, wire.token(readers.key, place.claim, place.generation), readers.proxy)
+        raise Transient(
+            f"{title or uri} cannot be read without the pool's key: set SHALE_READER_KEY_FILE for builder-sync"
+        )
+    return Reader(place, wire.token(readers.key, place.claim, place.generation), readers.proxy, title)

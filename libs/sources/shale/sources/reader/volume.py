@@ -10,9 +10,9 @@ from shale.sources.source import Unscannable
 
 
 class Volume(msgspec.Struct, frozen=True):
-    """What is read: `folder` below the mount, named `uri` in messages, for who has the token of this proof."""
+    """What is read: `folder` below the mount, named `title` in messages, for who has the token of this proof."""
 
-    uri: str
+    title: str
     mount: Path
     folder: str
     path: str
@@ -21,7 +21,7 @@ class Volume(msgspec.Struct, frozen=True):
 
     def open(self) -> FileSystem | Unscannable:
         """Return the folder, found anew: a link to a version may move between two jobs, never amid a file."""
-        return open_below(self.uri, Root("its volume", self.mount.resolve()), self.folder)
+        return open_below(self.title, Root("its volume", self.mount.resolve()), self.folder)
 
     def missing(self) -> Unscannable | None:
         """Return why the folder cannot be read just now. Raises Transient."""

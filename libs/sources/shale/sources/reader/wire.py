@@ -28,6 +28,9 @@ MAX_WORDS = 4096
 MAX_LISTING = 128 << 20
 """Bytes of a listing: 200,000 entries with paths of 500 characters."""
 
+VOLUME = "Shale-Volume"
+"""The header in which a reader tells what identifies the file system of a file, when nothing but the check is asked."""
+
 _URI = re.compile(r"reader://(?P<host>[a-z0-9.:\[\]-]+?):(?P<port>[0-9]{1,5})/(?P<claim>[A-Za-z0-9-]+)/(?P<gen>[0-9]+)")
 
 
@@ -90,3 +93,11 @@ def untag(text: str) -> tuple[int, str] | None:
     """Return size and version of an entity tag; None when it is none of ours."""
     found = re.fullmatch(r'"([0-9]{1,18}):([0-9:]*)"', text)
     return (int(found[1]), found[2]) if found else None
+
+
+def volume(claim: str, told: str | None) -> str:
+    """Return what identifies a file system by a reader's word, which counts within its claim alone.
+
+    A reader lives where its user may replace it: whatever it tells, it names no volume but one of its own claim.
+    """
+    return f"{claim}/{told}" if told and re.fullmatch(r"[0-9a-f]{64}", told) else ""

@@ -121,9 +121,11 @@ def _read(seen: Seen, place: Place) -> Decision:
     if seen.reader is None:
         claim = seen.claim.thing.uid if seen.claim else ""
         return Do(MakeReader(claim, PATIENCE if seen.before else 0))
+    if seen.reader.proof != seen.proof and not seen.reader.thing.ends:
+        return Do(Replace(seen.reader.thing, seen.before))  # it knows an older key's token, and would refuse the pool
     match seen.reader.state:
         case Serves():
-            return _serves(seen)
+            return _serves(seen, place)
         case Starts(message):
             return _waits(seen, "ReaderStarts", f"{message}, to read {place.title}", stalled=False)
         case Stuck(reason, message):
@@ -132,9 +134,9 @@ def _read(seen: Seen, place: Place) -> Decision:
             return _ended(seen, seen.reader, seen.reader.state)
 
 
-def _serves(seen: Seen) -> Decision:
+def _serves(seen: Seen, place: Place) -> Decision:
     if not seen.said:
-        return Do(Say((StorageReady(about=seen.about, uri=seen.uri),)))
+        return Do(Say((StorageReady(about=seen.about, uri=seen.uri, title=place.title),)))
     return _waits(seen, "Reading", "its reader answers", WATCH, stalled=False)
 
 
@@ -146,6 +148,7 @@ def _ended(seen: Seen, reader: Reader, ended: Ended) -> Decision:
 
 
 def _waits(seen: Seen, reason: str, message: str, again_in: float | None = 0, *, stalled: bool = True) -> Wait:
+    """Wait, and look again after so many seconds; 0: at the pace of the wish's age, None: not until a fact comes."""
     pace = _pace(seen) if again_in == 0 else again_in
     return Wait(reason, message, until=seen.now + A_DAY, again_in=pace, stalled=stalled)
 

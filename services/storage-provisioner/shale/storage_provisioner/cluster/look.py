@@ -72,7 +72,7 @@ async def _reader(cluster: Cluster, found: Tree | Missing, seen: Seen, before: s
         return None
     thing, pod = _thing(found, seen.about), parsed(found, Pod)
     events = await _told(cluster, thing) if pod.status.phase == "Pending" and not seen.over else ()
-    return Reader(thing, pods.state(pod, events, before, seen.now))
+    return Reader(thing, pods.state(pod, events, before, seen.now), pod.metadata.annotations.get(manifests.PROOF, ""))
 
 
 async def _told(cluster: Cluster, thing: Thing) -> tuple[Event, ...]:

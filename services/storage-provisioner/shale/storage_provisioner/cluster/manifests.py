@@ -15,6 +15,8 @@ SHALE = "shale"
 UID, GENERATION = f"{GROUP}/uid", f"{GROUP}/generation"
 LAST_END = f"{GROUP}/last-end"
 """An annotation of the Service: why the last reader ended, so that no stall flickers while the next one starts."""
+PROOF = f"{GROUP}/proof"
+"""An annotation of a reader: the proof of its token, which gives that to nobody. Another key has another."""
 MOUNT = "/weights"
 NOMINAL = "1Mi"
 """What a claim asks for: nothing is ever allocated, and a namespace's quota counts it."""
@@ -143,7 +145,8 @@ def pod(about: About, place: Place, image: Image, reading: Reading) -> Tree:
     }
     if place.node:  # the weights are on that node alone, whatever it is kept for
         spec["tolerations"] = [{"operator": "Exists", "effect": "NoSchedule"}]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": _owned(about, reader_name(about)), "spec": spec}
+    meta = {**_owned(about, reader_name(about)), "annotations": {PROOF: reading.proof}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def last_words(about: About, service_uid: str, words: str) -> Tree:
@@ -155,8 +158,9 @@ def last_words(about: About, service_uid: str, words: str) -> Tree:
 def _container(place: Place, image: Image, reading: Reading) -> Tree:
     told = {
         "--uri": reading.uri,
+        "--title": _plain(place.title),
         "--volume": MOUNT,
-        "--folder": place.folder.replace("$", "$$"),  # or a kubelet would put a variable into it
+        "--folder": _plain(place.folder),
         "--proof": reading.proof,
         "--host": "$(POD_IP)",
         "--port": str(image.port),
@@ -185,6 +189,11 @@ def _container(place: Place, image: Image, reading: Reading) -> Tree:
         "terminationMessagePath": "/dev/termination-log",
         "volumeMounts": [{"name": "weights", "mountPath": MOUNT, "readOnly": True}],
     }
+
+
+def _plain(words: str) -> str:
+    """Return what a kubelet gives on as these very words: it would put variables into them."""
+    return words.replace("$", "$$")
 
 
 def _owned(about: About, name: str) -> Tree:

@@ -37,7 +37,9 @@ class Hands:
 
     async def look(self, seen: Seen) -> Seen:
         """Return what is there now."""
-        return await look(self.cluster, seen, self.image.port)
+        seen = await look(self.cluster, seen, self.image.port)
+        claim = seen.claim.thing.uid if seen.claim else ""
+        return msgspec.structs.replace(seen, proof=self._proof(seen, claim))
 
     async def perform(self, effect: Effect, seen: Seen) -> Seen:
         """Change one thing and return what is there then. Raises Transient."""
@@ -67,9 +69,11 @@ class Hands:
 
     def _reading(self, seen: Seen, claim: str, patience: int) -> Reading:
         """Return what a reader is told: of its token no more than a proof, for many may read its Pod."""
-        proof = wire.proof(wire.token(self._key, claim, seen.about.generation))
         name = seen.claim.thing.name if seen.claim else ""
-        return Reading(uri=seen.uri, proof=proof, claim=name, patience=patience)
+        return Reading(uri=seen.uri, proof=self._proof(seen, claim), claim=name, patience=patience)
+
+    def _proof(self, seen: Seen, claim: str) -> str:
+        return wire.proof(wire.token(self._key, claim, seen.about.generation))
 
     async def _make(self, manifest: Tree) -> str:
         """Create; what is there already is looked at again, whosever it is. Return why it is not taken."""

@@ -84,7 +84,7 @@ def _efs(efs: AwsEfs, rules: Rules) -> Place | Problem | Unusable:
 
 
 def _pvc(pvc: Pvc) -> Place | Unusable:
-    title = f"claim {pvc.claim_name}" + (f", folder {pvc.sub_path}" if pvc.sub_path else "")
+    title = f"claim {pvc.claim_name}" + (f", subPath {pvc.sub_path}" if pvc.sub_path else "")
     if _climbs(pvc.sub_path) or pvc.sub_path.startswith("/"):
         return Unusable("BadPath", f"{title}: pvc.subPath must stay in the claim: make a version that says so")
     return Place(title, pvc.sub_path.strip("/"), claim=pvc.claim_name)

@@ -42,10 +42,11 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """A reader's Pod, and how it stands."""
+    """A reader's Pod, how it stands, and what proves the token that it knows."""
 
     thing: Thing
     state: PodState
+    proof: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ class Seen(msgspec.Struct, frozen=True):
     reader: Reader | None = None
     uri: str = ""
     """Where the reader of that claim answers."""
+    proof: str = ""
+    """What proves the token by which the pool asks it."""
     strays: tuple[Thing, ...] = ()
     """Readers of older generations, and what else of ours this one does not want."""
     refused: str = ""
