@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from shale.contracts.artifact import PackedLayer
 from shale.oci import digest, laws, manifest
-from shale.oci.descriptor import TABLE_OF, TENSOR_TABLE, TENSORS
-from shale.weights import table
+from shale.oci.descriptor import TABLE_OF, TENSORS
 
 SMALL = PackedLayer("small", "small", digest.of(b"small"), 4608)
 WEIGHTS = PackedLayer("onnx/model.onnx", "weight", digest.of(b"weights"), 90_000_384)
@@ -213,7 +212,3 @@ def test_a_table_changes_neither_the_image_nor_its_model_pack():
     bare = manifest.build(LAYERS, "v1")
     tabled = manifest.build((SMALL, msgspec.structs.replace(WEIGHTS, table=digest.of(b"t"), table_size=1)), "v1")
     assert (tabled.index, tabled.model_pack, tabled.tags) == (bare.index, bare.model_pack, bare.tags)
-
-
-def test_the_same_media_type_has_one_spelling():
-    assert TENSOR_TABLE == table.LAYER_TABLE

@@ -16,7 +16,7 @@ from shale.cli.referrers import MOST_TAGS, referrers
 from shale.cli.registries import Store
 from shale.contracts.errors import Transient
 from shale.oci import manifest, strict
-from shale.oci.descriptor import IMAGE_LAYER, TABLE_OF, Descriptor
+from shale.oci.descriptor import IMAGE_LAYER, Descriptor
 from shale.oci.manifest import Index, Manifest
 from shale.oci.registry import Registry
 
@@ -79,7 +79,7 @@ def look(store: Store, image: Image) -> Anatomy:
     registry, repo = store.registry, image.reference.repo
     names = registry.tags(repo)
     named_by = _tags(registry, image, names[:MOST_TAGS])
-    tabled = {(one.annotations or {}).get(TABLE_OF, ""): one.digest for one in tables.named(registry, image)}
+    tabled = {one.layer: one.digest for one in tables.named(registry, image)}
     layers = [
         msgspec.structs.replace(
             _layer(registry, image, layer, named_by.get(layer.digest, [])), table=tabled.get(layer.digest, "")

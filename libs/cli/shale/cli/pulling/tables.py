@@ -1,15 +1,17 @@
 """The tensor tables of an image, found as what refers to it. Whoever may push there may plant one: each is checked."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
 
 from shale.cli.images import Image
 from shale.cli.referrers import referrers
-from shale.oci import laws, manifest
-from shale.oci.descriptor import TABLE_OF, TENSOR_TABLE, TENSORS, Descriptor
+from shale.oci import laws, manifest, tensors
+from shale.oci.descriptor import TENSOR_TABLE, TENSORS, Descriptor
 from shale.oci.manifest import Manifest
 from shale.oci.registry import Registry
+from shale.oci.tensors import LayerTable
 from shale.weights import table
 from shale.weights.table import Table
 
@@ -33,7 +35,7 @@ def find(registry: Registry, image: Image, *, worth: int = WORTH) -> Tables:
     fetched, complaints = 0, list[str]()
     sizes = {layer.digest: layer.size for layer in image.layers}
     for entry in named(registry, image):
-        layer = (entry.annotations or {}).get(TABLE_OF, "")
+        layer = entry.layer
         if layer in found or layer not in sizes or not _worth(entry.size, sizes[layer], worth):
             continue
         try:
@@ -45,15 +47,16 @@ def find(registry: Registry, image: Image, *, worth: int = WORTH) -> Tables:
     return Tables(found, fetched, tuple(complaints))
 
 
-def named(registry: Registry, image: Image) -> Iterator[Descriptor]:
-    """Yield the descriptors of an image's tables."""
+def named(registry: Registry, image: Image) -> Iterator[LayerTable]:
+    """Yield what an image's tables are named."""
     repo, left = image.reference.repo, MOST
     for entry in _referring(registry, image):
         if left and entry.artifact_type == TENSORS:
             left -= 1
             document = _document(registry, repo, entry.digest)
-            if document and document.artifact_type == TENSORS and _refers(document, image):
-                yield from (layer for layer in document.layers if layer.media_type == TENSOR_TABLE)
+            if document and _refers(document, image):
+                with suppress(ValueError):  # it is no such artifact after all
+                    yield from tensors.tables(document).values()
 
 
 def _worth(table: int, layer: int, worth: int) -> bool:
@@ -80,7 +83,7 @@ def _document(registry: Registry, repo: str, digest: str) -> Manifest | None:
     return document if isinstance(document, Manifest) else None
 
 
-def _blob(registry: Registry, repo: str, entry: Descriptor) -> bytes:
+def _blob(registry: Registry, repo: str, entry: LayerTable) -> bytes:
     """Return a table's bytes. Raises ValueError when they are not those that are named."""
     if entry.size > table.MOST:
         raise ValueError(f"it has {entry.size} bytes; at most {table.MOST} are read")
@@ -90,7 +93,7 @@ def _blob(registry: Registry, repo: str, entry: Descriptor) -> bytes:
         if len(held) > entry.size:
             break
     data = bytes(held)
-    if complaints := laws.check(entry, data):
+    if complaints := laws.check(Descriptor(TENSOR_TABLE, entry.digest, entry.size), data):
         raise ValueError(complaints[0])
     return data
 
