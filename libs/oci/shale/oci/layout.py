@@ -91,7 +91,10 @@ class Layout:
         if size > manifest.MAX_BYTES:
             raise ValueError(f"{digest} in {repo} is {size} bytes: no manifest is larger than {manifest.MAX_BYTES}")
         with disk.passing(f"read the manifest {digest} in {repo}"):
-            data = self._blob(repo, digest).read_bytes()
+            try:
+                data = self._blob(repo, digest).read_bytes()
+            except FileNotFoundError:  # somebody else deleted it just now
+                return None
         if complaints := laws.check(Descriptor("", digest, size), data):
             raise ValueError(f"{repo} is damaged: {complaints[0]}; delete that blob and push it again")
         return data
