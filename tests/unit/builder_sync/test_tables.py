@@ -154,6 +154,10 @@ def packed(tmp_path, registry, *, hash_first):
     return [one for one in found if isinstance(one, PackedLayer)]
 
 
+def read(registry, name):
+    return b"".join(registry.pull(REPO, name) or ())
+
+
 @pytest.mark.parametrize("hash_first", [True, False], ids=["hashed first", "streamed"])
 def test_a_packed_layer_has_its_table_beside_it_also_one_that_was_there(tmp_path, hash_first):
     model, registry = tmp_path / "models" / "x", Layout(tmp_path / "registry")
@@ -164,10 +168,10 @@ def test_a_packed_layer_has_its_table_beside_it_also_one_that_was_there(tmp_path
         layers = packed(tmp_path, registry, hash_first=hash_first)
         assert [layer.role for layer in layers] == ["small", "weight"]
         for layer in layers:
-            found = table.decode(b"".join(registry.pull(REPO, layer.table)))
+            found = table.decode(read(registry, layer.table))
             assert (found.layer, found.size) == (layer.digest, layer.size)
             assert registry.has(REPO, layer.table) == layer.table_size
-            data = b"".join(registry.pull(REPO, layer.digest))
+            data = read(registry, layer.digest)
             for one in found.tensors:
                 assert one.digest == f"blake3:{blake3(data[one.offset : one.offset + one.length]).hexdigest()}"
             registry.delete(REPO, layer.table)  # a layer that is there may have lost its table

@@ -45,9 +45,11 @@ def tiled(registry, source, room=None, tag="v1"):
     """Push the image of a source as one with layout tensors is laid out: tiles, indexes, and the headers of old."""
     indexes = {path: data for path, data in source.items() if path.endswith(index.SUFFIX)}
     found = checkpoints.find(source, indexes)
+    assert isinstance(found, tuple)
     headers = {path: parsed(data) for path, data in source.items() if path.endswith(".safetensors")}
     shards = {shard for one in found for shard in one.shards}
     planned = tiles.plan_all(found, headers, room or Room(8, 2**30, 1), source.keys() - shards)
+    assert isinstance(planned, tuple)
     small = {path: data for path, data in source.items() if path not in shards | indexes.keys()}
     weights = {}
     for one, tiling in zip(found, planned, strict=True):

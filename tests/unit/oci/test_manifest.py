@@ -204,7 +204,7 @@ def test_the_tables_refer_to_the_index_and_each_names_its_layer(layers):
         (data,) = [one.data for one in image.manifests if one.descriptor == image.tables]
         found = an_image(data)
         assert (found.artifact_type, found.subject) == (TENSORS, image.index)
-        assert {one.annotations[TABLE_OF]: (one.digest, one.size) for one in found.layers} == tabled
+        assert {(one.annotations or {})[TABLE_OF]: (one.digest, one.size) for one in found.layers} == tabled
         assert set(manifest.named(found)) <= {one.descriptor.digest for one in image.blobs} | set(dict(tabled.values()))
 
 
