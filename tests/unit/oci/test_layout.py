@@ -207,3 +207,15 @@ def test_a_manifest_by_digest_alone_keeps_what_it_names(layout):
     assert layout.has(REPO, digest.of(b"{}")) == 2
     assert layout.delete(REPO, again.digest)
     assert layout.has(REPO, digest.of(b"{}")) is None
+
+
+def test_a_manifest_that_goes_while_it_is_looked_for_is_not_there(tmp_path):
+    class Going(Layout):
+        def has(self, repo, digest):
+            found = super().has(repo, digest)
+            self._blob(repo, digest).unlink()
+            return found
+
+    name = push(Layout(tmp_path), REPO, b"{}")
+    assert isinstance(name, Pushed)
+    assert Going(tmp_path).manifest(REPO, name.digest) is None

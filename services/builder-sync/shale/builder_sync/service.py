@@ -105,9 +105,9 @@ class BuilderSync:
             return msgspec.structs.replace(seen, sought=True)
         if self.index is not None:
             await self.index.lies(job, self.registries.host(job.repo), blob.digest)
-        return msgspec.structs.replace(
-            seen, result=_told(job, packed(job.layer, Pushed(blob.digest, blob.size), reused=True), how)
-        )
+        there = packed(job.layer, Pushed(blob.digest, blob.size), reused=True)
+        tabled = msgspec.structs.replace(there, table=blob.table, table_size=blob.table_size)
+        return msgspec.structs.replace(seen, result=_told(job, tabled, how))
 
     async def _pack(self, effect: Pack, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
         if self.index is None:
@@ -118,7 +118,9 @@ class BuilderSync:
                 return msgspec.structs.replace(seen, known=msgspec.structs.replace(seen.known, busy=other))
             result = await self._packed(effect, beat)
             if isinstance(result, PackedLayer):
-                await self.index.learn(job, host, seen.known, Blob(result.digest, result.size))
+                await self.index.learn(
+                    job, host, seen.known, Blob(result.digest, result.size, result.table, result.table_size)
+                )
         return msgspec.structs.replace(seen, result=result)
 
     async def _packed(self, effect: Pack, beat: Beat) -> Result:
