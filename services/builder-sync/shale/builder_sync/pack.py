@@ -13,6 +13,7 @@ import msgspec
 from shale.builder_sync.known import is_small
 from shale.builder_sync.places import Keeper
 from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.tables import Tee, publish, spans
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer, place
@@ -82,7 +83,7 @@ def pack_layer(  # noqa: PLR0913 (what a layer is made of, and how)
     entries = _entries(job, source, lambda: progress(0))
     if isinstance(entries, (Refusal, Stall)):
         return entries
-    reading = _Reading(source, entries, job.layer.root)
+    reading = _Reading(source, entries, job.layer.root, Tee(spans(entries, root=job.layer.root)))
     there = _Receiver(registry, job.repo, keeping(job, entries))
     try:
         return _pack(job, reading, there, progress, hash_first=hash_first)
@@ -98,6 +99,7 @@ class _Reading(msgspec.Struct, frozen=True):
     source: Source
     entries: tuple[Entry, ...]
     root: bool
+    tee: Tee
 
     @property
     def size(self) -> int:
@@ -105,7 +107,10 @@ class _Reading(msgspec.Struct, frozen=True):
         return tarball.size(self.entries, root=self.root)
 
     def blocks(self, offset: int = 0) -> Generator[Block]:
-        """See `Body.blocks`. Raises SourceChangedError, UnreadableError, Transient."""
+        """See `Body.blocks`; their tensors are heard. Raises SourceChangedError, UnreadableError, Transient."""
+        return self.tee.over(self._blocks(offset), offset)
+
+    def _blocks(self, offset: int) -> Generator[Block]:
         at = 0
         for piece in tarball.frame(self.entries, root=self.root):
             size = piece.size if isinstance(piece, Content) else len(piece)
@@ -170,13 +175,13 @@ def _pack(
     known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
     if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
         progress(size)
-        return packed(job.layer, known, reused=True)
+        return publish(there.registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
             return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
         case Pushed() as pushed:
-            return packed(job.layer, pushed, reused=False)
+            return publish(there.registry, job.repo, reading.tee, packed(job.layer, pushed, reused=False))
 
 
 def _hashed(reading: _Reading, progress: Progress) -> Pushed:
