@@ -34,9 +34,9 @@ lint:
 fix:
     python3 run.py fix
 
-# messages, writes, seconds and their ratios, into tests/bench/figures.json; on a quiet machine
-bench:
-    python3 run.py bench
+# figures and their ratios, on a quiet machine; `just bench packing`: beside other packers, about 10 minutes
+bench *arguments:
+    python3 run.py bench "$@"
 
 # print CRDs, schemas, AsyncAPI, samples and the map anew from the Structs and cards
 write:

@@ -29,12 +29,12 @@ from shale.testkit.visitor import Visitor, visiting
 pytestmark = pytest.mark.real_nats
 
 PART = DISTRIBUTION.part_bytes
-SIZE, BEFORE = 24 * PART, 3 * PART
+SIZE, BEFORE = 5 * PART, PART
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("house"), drain_seconds=3) as running:
+    with House(tmp_path_factory.mktemp("house"), drain_seconds=8) as running:
         yield running
 
 
@@ -90,7 +90,7 @@ def killed(worker: Process, gate: Gate) -> None:
 
 
 def told_to_end(worker: Process, gate: Gate) -> None:
-    gate.slow = 0.5  # a part ends well within the grace, the layer does not
+    gate.slow = 2.0  # a part ends well within the half of the grace that is left to it, the layer in neither
     worker.terminate()
 
 

@@ -119,9 +119,10 @@ def test_a_damaged_blob_fails_by_its_name_and_leaves_no_folder(here: Here) -> No
     image = here.built("damaged")
     blobs = here.folder / "home" / "registry" / "models" / "damaged" / "blobs" / "sha256"
     weights = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
-    with weights.open("r+b") as blob:
-        blob.seek(5 << 20)
-        blob.write(b"not what was there")
+    damaged = bytearray(weights.read_bytes())
+    damaged[5 << 20 : 6 << 20] = bytes(1 << 20)
+    weights.unlink()  # the file may be that of other repositories too
+    weights.write_bytes(damaged)
     pulled = here.shale("pull", image, "broken")
     assert (pulled.returncode, pulled.stderr.count("\n")) == (1, 1)
     assert f"layer models/weights.bin (sha256:{weights.name})" in pulled.stderr

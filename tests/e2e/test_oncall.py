@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,18 +25,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     finally:
         assert ended(process) == 0
         assert not any(alive(pid) for pid in pids(state))
-
-
-@contextmanager
-def absent(here: Here, service: str) -> Generator[None]:
-    """Have a service stand still, as one whose node is lost."""
-    state = json.loads((here.folder / "home" / "state.json").read_text())
-    pid = next(one["pid"] for one in state["processes"] if one["name"] == service)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def described(here: Here, name: str) -> dict[str, object]:
@@ -103,7 +88,7 @@ def test_an_object_that_is_not_being_deleted_is_not_forgotten(here: Here) -> Non
 
 def test_a_holder_that_never_releases_is_waited_for_until_it_is_forced(here: Here) -> None:
     here.built("stuck")
-    with absent(here, "image-builder"):
+    with here.absent("image-builder"):
         here.shale("delete", "mv/stuck", *SPACE, "--wait", "false")
         assert wait_until(lambda: "waits for image-builder" in here.shale("get", *OF_STUCK).stdout, within=60)
         late = here.shale("delete", "mv/stuck", *SPACE, "--timeout", "1")
@@ -124,10 +109,10 @@ def test_a_holder_that_never_releases_is_waited_for_until_it_is_forced(here: Her
 
 def test_without_a_watcher_the_forced_end_says_who_is_missing(here: Here) -> None:
     here.built("unwatched")
-    with absent(here, "image-builder"):
+    with here.absent("image-builder"):
         here.shale("delete", "mv/unwatched", *SPACE, "--wait", "false")
         assert wait_until(lambda: "Gone" in here.shale("describe", "mv/unwatched", *SPACE).stdout, within=60)
-        with absent(here, "watcher"):
+        with here.absent("watcher"):
             done = here.shale("forget", "mv/unwatched", *SPACE, "--force", "--timeout", "1")
             assert (done.returncode, done.stderr.count("\n")) == (3, 1)
             assert "is the watcher running?" in done.stderr

@@ -33,6 +33,7 @@ from shale.testkit.fixtures import provisioned
 from shale.testkit.nats import NatsServer
 from shale.testkit.opened import Opened
 from shale.testkit.registries import Rough
+from shale.testkit.tensors import checkpoint, random_tensors
 
 pytestmark = pytest.mark.real_nats
 
@@ -261,3 +262,22 @@ async def test_a_full_index_forgets_the_oldest_and_learns_on(pool, bus):
     first, _ = await pool.pack(await pool.job())
     _, effects = await pool.pack(await unproven(pool, first))
     assert effects == ["Find"]
+
+
+async def test_a_known_layer_keeps_its_table_and_one_that_lost_it_is_read_again(pool, folder):
+    (folder / "model.safetensors").write_bytes(checkpoint(random_tensors("ab", 9 << 20)))
+    first, _ = await pool.pack(await pool.job())
+    assert pool.registry.has("models/a", first.table) == first.table_size > 0
+    again, effects = await pool.pack(await unproven(pool, first))
+    assert (effects, sum(pool.reads), again.table, again.table_size) == (["Find"], 0, first.table, first.table_size)
+    mounted, effects = await pool.pack(await unproven(pool, first, repo="models/b"))
+    assert (effects, mounted.table, pool.registry.has("models/b", first.table)) == (
+        ["Find"],
+        first.table,
+        first.table_size,
+    )
+    pool.registry.delete("models/a", first.table)
+    pool.registry.delete("models/b", first.table)
+    once_more, effects = await pool.pack(await unproven(pool, first))
+    assert (effects, once_more.table) == (["Find", "Pack"], first.table)
+    assert pool.registry.has("models/a", first.table) == first.table_size

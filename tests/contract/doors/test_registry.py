@@ -345,11 +345,17 @@ def test_what_is_no_tag_is_refused(registry, tag):
         registry.put_manifest(REPO, image.manifests[0].data, IMAGE_MANIFEST, tag)
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 7000), (5, 5 + 700), (6999, 7000)])
+def test_a_part_of_a_blob_ends_where_it_was_asked_to(registry, start, end):
+    name = pushed(registry, REPO, WEIGHTS).digest
+    assert b"".join(registry.pull(REPO, name, start, end)) == WEIGHTS[start:end]
+
+
 def test_what_names_a_manifest_as_its_subject_is_found_tagged_or_not(registry):
     image = an_image(registry)
     publish(registry, image)
-    packed = pushed(registry, REPO, [b"a table"])
-    config = pushed(registry, REPO, [b"{}"])
+    packed = pushed(registry, REPO, b"a table")
+    config = pushed(registry, REPO, b"{}")
     blobs = [Descriptor("application/x", one.digest, one.size) for one in (config, packed)]
     table = manifest.Manifest(blobs[0], (blobs[1],), 2, artifact_type="application/y", subject=image.index)
     named = registry.put_manifest(REPO, manifest.canonical(table), IMAGE_MANIFEST)

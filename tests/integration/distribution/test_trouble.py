@@ -6,7 +6,7 @@ from shale.contracts.errors import Transient
 from shale.oci import digest, manifest
 from shale.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from shale.oci.distribution.patience import Patience
-from shale.oci.registry import BLOCK, Pushed, push
+from shale.oci.registry import BLOCK, NoRangesError, Pushed, push
 from shale.testkit import front
 
 REPO = "team/resnet"
@@ -239,3 +239,27 @@ def test_a_commit_that_hangs_is_given_up_in_time(distribution_behind):
     rough.front.on("^PUT ", front.hang, times=9)
     with pytest.raises(Transient, match="does not answer in time"):
         push(rough.registry, REPO, SMALL)
+
+
+OTHER_PARTS = [
+    pytest.param(front.ignore_range, id="the whole"),
+    pytest.param(front.with_headers({"Content-Range": f"bytes 0-99/{len(BLOB)}"}), id="a part that begins elsewhere"),
+    pytest.param(front.answer(206, {"Content-Range": f"bytes 100-900/{len(BLOB)}"}, BLOB[100:901]), id="a longer part"),
+]
+
+
+@pytest.mark.parametrize("trouble", OTHER_PARTS)
+def test_who_asks_for_a_part_and_gets_something_else_is_told_so(rough, trouble):
+    push(rough.registry, REPO, BLOB)
+    rough.front.on(f"GET .*/blobs/{NAME}", trouble, times=9)
+    with pytest.raises(NoRangesError, match="another range"):
+        list(rough.registry.pull(REPO, NAME, 100, 200))
+
+
+@pytest.mark.parametrize("trouble", [front.drop, front.truncate(70), front.answer(503)])
+def test_a_part_arrives_although(rough, trouble):
+    push(rough.registry, REPO, BLOB)
+    rough.front.on(f"GET .*/blobs/{NAME}", trouble)
+    assert b"".join(rough.registry.pull(REPO, NAME, 100, 200)) == BLOB[100:200]
+    asked = [one.headers["Range"] for one in rough.front.seen if one.method == "GET" and "Range" in one.headers]
+    assert set(asked) <= {"bytes=100-199", "bytes=170-199"}

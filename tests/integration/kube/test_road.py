@@ -206,14 +206,17 @@ def test_a_deleted_model_takes_its_versions_with_it(kubectl, ns, cascade):
     until(lambda: not kubectl.items("mv,model", "-n", ns), "everything is gone")
 
 
-def test_a_namespace_that_is_deleted_amid_a_build_goes(kubectl, ns):
-    kubectl.apply(manifest(ns, path="/models/huge"))
+def test_a_namespace_that_is_deleted_amid_a_build_goes(here, kubectl, ns):
+    """The packers stand still until it is being deleted: else the build may be over before anybody sees it."""
 
-    def packing():
-        return ((kubectl.there("mv", "mv-1", "-n", ns) or {}).get("status") or {}).get("phase") == "Packing"
+    def building():
+        return ((kubectl.there("mv", "mv-1", "-n", ns) or {}).get("status") or {}).get("phase") == "Scanning"
 
-    until(packing, "packing")
-    kubectl.do("delete", "namespace", ns, WAIT)
+    with here.absent("builder-sync-1", "builder-sync-2"):
+        kubectl.apply(manifest(ns, path="/models/huge"))
+        until(building, "building")
+        kubectl.do("delete", "namespace", ns, "--wait=false")
+    kubectl.do("wait", "--for=delete", f"namespace/{ns}", WAIT)
     assert kubectl.there("namespace", ns) is None
 
 

@@ -2,86 +2,25 @@ import errno
 import os
 import tracemalloc
 from contextlib import nullcontext
-from itertools import count
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from shale.builder_sync.pack import hashes_first, pack_layer, scan_source
-from shale.builder_sync.places import Keeper
-from shale.builder_sync.results import Listed, Refusal, Stall
-from shale.contracts.about import About
+from shale.builder_sync.pack import hashes_first, scan_source
+from shale.builder_sync.results import Refusal, Stall
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
-from shale.contracts.jobs import PackLayer
-from shale.oci import digest, plan
+from shale.oci import digest
 from shale.oci.layout import Layout
-from shale.oci.limits import limits_of
-from shale.oci.refusal import NoAccess, Refused
+from shale.oci.refusal import Refused
 from shale.oci.small import LARGE
 from shale.oci.unpack import Unpacked, unpack
 from shale.runtime.beat import Stopped
-from shale.sources import beneath, roots
-from shale.sources.schemes import open_source
-from shale.sources.source import Unscannable
+from shale.sources import beneath
+from shale.testkit.fulldisk import no_more_than
 
 REPO, URI = "team/resnet", "file:///models/resnet"
 TREE = {"config.json": b"{}", "onnx/model.onnx": b"x" * 100, "model.safetensors": bytes(range(256)) * 65_600}
-
-
-class World:
-    """A folder with a model, a registry, and what lies where."""
-
-    def __init__(self, path: Path, *, hash_first: bool):
-        self.hash_first = hash_first
-        self.folder = path / "models" / "resnet"
-        self.registry = Layout(path / "registry")
-        self.store = path / "registry"
-        self._written = count(1)
-        for name, data in TREE.items():
-            self.write(name, data)
-        source = open_source(URI, roots.parse(f"/models={path}/models"))
-        assert not isinstance(source, Unscannable)
-        self.source = source
-
-    def write(self, name, data):
-        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / name).write_bytes(data)
-        second = next(self._written) * 10**9  # a disk's own clock may tick only every few milliseconds
-        os.utime(self.folder / name, ns=(second, second))
-
-    def jobs(self, include="", exclude=""):
-        """Return the jobs that image-builder would ask for."""
-        listed = scan_source(self.source, include, exclude)
-        assert isinstance(listed, Listed)
-        layers = plan.plan_layers(listed.files, listed.small, limits_of(""))
-        assert isinstance(layers, tuple)
-        about = About("modelversion", "team", "mv-1", "uid", 1)
-        return [PackLayer(about, layer.part, URI, REPO, layer, include, exclude) for layer in layers]
-
-    def pack(self, job, progress=print, *keeping):
-        return pack_layer(job, self.source, self.registry, progress, *keeping, hash_first=self.hash_first)
-
-    def files(self):
-        return [path for path in self.store.rglob("*") if path.is_file()]
-
-
-@pytest.fixture(params=[True, False], ids=["hashed first", "streamed"])
-def world(request, tmp_path):
-    return World(tmp_path, hash_first=request.param)
-
-
-@pytest.fixture
-def hashing(tmp_path):
-    """Return a world where layers are hashed first."""
-    return World(tmp_path, hash_first=True)
-
-
-@pytest.fixture
-def streaming(tmp_path):
-    """Return a world where layers are hashed while they are sent."""
-    return World(tmp_path, hash_first=False)
 
 
 def open_files():
@@ -187,6 +126,9 @@ def test_what_progress_raises_at_the_second_reading_stops_the_work_and_leaves_no
     ("change", "message"),
     [
         pytest.param(lambda world: world.write("model.safetensors", b"x"), "is 1 bytes now", id="cut"),
+        pytest.param(
+            lambda world: world.write("model.safetensors", TREE["model.safetensors"] + b"x"), "bytes now", id="grown"
+        ),
         pytest.param(
             lambda world: world.write("model.safetensors", TREE["model.safetensors"]), "was written", id="written anew"
         ),
@@ -326,56 +268,12 @@ def test_a_registry_that_fails_for_now_passes(world):
     assert open_files() == before
 
 
-class Kept(Keeper):
-    """Who keeps a place, as the packer sees it."""
-
-    def __init__(self):
-        self.said = []
-
-    def take(self):
-        return "a place"
-
-    def moved(self, upload):
-        assert not upload.place()
-
-    def leave(self, upload, *, stopped):
-        self.said.append(("left", upload.place(), stopped))
-
-    def forget(self):
-        self.said.append("forgotten")
-
-
-@pytest.mark.parametrize(
-    ("raised", "said"),
-    [
-        pytest.param(None, ["forgotten"], id="it is published"),
-        pytest.param(Stopped(), [("left", "", True)], id="it is stopped"),
-        pytest.param(Transient("x"), [("left", "", False)], id="it fails for now"),
-        pytest.param(TypeError("x"), ["forgotten"], id="it fails for good"),
-    ],
-)
-def test_what_becomes_of_a_place(world, raised, said):
-    told, kept = [], Kept()
-
-    def fail_at(done):
-        told.append(done)
-        if raised and len(told) == (25 if world.hash_first else 9):
-            raise raised
-
-    with pytest.raises(type(raised)) if raised else nullcontext():
-        world.pack(world.jobs()[1], fail_at, lambda *_: kept)
-    assert kept.said == said
-
-
-def test_a_place_to_which_nobody_is_let_is_forgotten(world):
-    class Strict(Layout):
-        def upload(self, repo, known=None, place=""):
-            raise Refused(NoAccess("Untrusted", f"{place} in {repo} leads elsewhere, for {known}"))
-
-    world.registry, kept = Strict(world.store), Kept()
-    with pytest.raises(Refused):
-        world.pack(world.jobs()[1], print, lambda *_: kept)
-    assert kept.said == ["forgotten"]
+def test_a_disk_that_is_full_is_told_with_its_cure_and_holds_nothing_half(world):
+    job, before = world.jobs()[1], open_files()
+    with no_more_than(2**20), pytest.raises(Refused, match="cannot write the blob") as raised:
+        world.pack(job)
+    assert raised.value.why.reason == "FileTooLarge"
+    assert (world.files(), open_files()) == ([], before)
 
 
 def test_filters_of_the_scan_hold_for_the_small_layer_too(world, tmp_path):

@@ -9,11 +9,12 @@ from shale.cli import anatomy, images
 from shale.cli.commands import inspect
 from shale.cli.common import Common, Output
 from shale.cli.registries import Store
-from shale.oci.descriptor import IMAGE_LAYER, MODEL_MANIFEST, Descriptor
+from shale.oci.descriptor import IMAGE_LAYER, MODEL_MANIFEST, TENSORS, Descriptor
 from shale.oci.layout import Layout
 from shale.oci.manifest import Manifest, canonical
 from shale.oci.registry import Pushed, push
 from shale.testkit.images import publish
+from shale.testkit.tensors import checkpoint, random_tensors
 
 REPO = "models/x"
 SMALL = {"config.json": b"{}\n", "vocab/a.txt": b"a\n"}
@@ -130,3 +131,14 @@ def test_a_program_reads_all_of_it(shown):
     assert {"image", "digest", "bytes", "manifests", "referrers", "layers", "tags", "allTags"} <= tree.keys()
     assert tree["layers"][1]["sharedWith"] == ["v2"]
     assert tree["allTags"] == 4
+
+
+def test_a_layer_with_a_tensor_table_says_so(registry, tmp_path, monkeypatch, capsys):
+    publish(registry, REPO, "v3", SMALL, weights={"model.safetensors": checkpoint(random_tensors("ab", 900))})
+    found = look(registry, f"{REPO}:v3")
+    small, weights = found.layers
+    assert [one.what for one in found.referrers if one.what == TENSORS] == [TENSORS]
+    assert (small.table, registry.has(REPO, weights.table) is not None) == ("", True)
+    monkeypatch.setenv("SHALE_LAYOUT_DIR", str(tmp_path))
+    assert inspect.run(Common(), inspect.Options(f"{REPO}:v3")) == 0
+    assert f"tensor table  {weights.table}" in capsys.readouterr().out

@@ -16,7 +16,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_cure(tmp_path):
 
 
 def test_a_folder_takes_its_place_once_all_is_there(tmp_path):
-    with folders.fresh(tmp_path / "new") as beside:
-        (beside / "a").write_text("a")
+    with folders.fresh(tmp_path / "new") as coming:
+        (coming.files / "a").write_text("a")
         assert not (tmp_path / "new").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["new"]

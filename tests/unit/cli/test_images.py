@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shale.cli import images
-from shale.cli.commands.pull import pull
+from shale.cli.commands.pull import How, pull
 from shale.cli.commands.verify import verify
 from shale.cli.exits import CliError, Exit
 from shale.cli.registries import Store
@@ -64,7 +64,7 @@ def test_what_was_packed_is_pulled_by_tag_by_digest_and_as_model_pack(registry, 
     assert (first.files, first.bytes) == (len(FILES), sum(map(len, FILES.values())))
     for name in ("tag", "digest", "pack"):
         reference = {"tag": ":v1", "digest": f"@{first.digest}", "pack": ":v1-modelpack"}[name]
-        pull(at(registry), f"models/x{reference}", tmp_path / name, force=name == "tag")
+        pull(at(registry), f"models/x{reference}", tmp_path / name, How(force=name == "tag"))
         for path, data in FILES.items():
             assert (tmp_path / name / path).read_bytes() == data
 
@@ -102,7 +102,7 @@ def test_a_damaged_layer_fails_by_name_and_nothing_is_written(registry, tmp_path
     with pytest.raises(
         CliError, match=r"layer models/sub/weights.bin \(sha256:[0-9a-f]{64}\) of models/x:v1 is damaged"
     ):
-        pull(at(registry), "models/x:v1", tmp_path / "out", force=force)
+        pull(at(registry), "models/x:v1", tmp_path / "out", How(force=force))
     assert list((tmp_path / "out").iterdir()) == []
 
 

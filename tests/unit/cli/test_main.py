@@ -21,6 +21,7 @@ MORE = [
     "pull",
     "verify",
     "inspect",
+    "diff",
     "login-check",
     "describe",
     "forget",
@@ -125,7 +126,14 @@ def test_every_command_has_a_module_that_takes_its_options(command):
         "retry": ["mv/x"],
         "grant": ["a", "b"],
     }
-    words |= {"dead": ["list"], "grant": ["a", "b"], "wait": ["mv/x"], "pull": ["a:b", "c"], "verify": ["a:b"]}
+    words |= {
+        "dead": ["list"],
+        "grant": ["a", "b"],
+        "wait": ["mv/x"],
+        "pull": ["a:b", "c"],
+        "verify": ["a:b"],
+        "diff": ["a:b", "c:d"],
+    }
     words |= {"inspect": ["a:b"], "login-check": ["a"], "describe": ["mv/x"], "forget": ["mv/x"]}
     words |= {"copy": ["a:b", "c:d"], "export": ["a:b", "c"], "pack": ["c", "a:b"]}
     said = vars(parser.build().parse_args([command, *words.get(command, [])]))

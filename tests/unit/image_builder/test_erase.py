@@ -17,7 +17,8 @@ from shale.image_builder.perform import publish
 from shale.image_builder.release import PATIENCE
 from shale.image_builder.seen import PublishImage, Seen
 from shale.image_builder.service import ImageBuilder
-from shale.oci import manifest
+from shale.oci import digest, manifest
+from shale.oci.descriptor import TENSORS
 from shale.oci.layout import Layout
 from shale.oci.refusal import NoAccess, Refused
 from shale.oci.registry import Pushed, Unsupported, push
@@ -61,11 +62,15 @@ class World:
         self.opened = Opened(self.registry)
         self.service = ImageBuilder(self.claims, self.opened)
 
-    async def version(self, name, data=b"weights", policy: Any = "Delete"):
+    async def version(self, name, data=b"weights", policy: Any = "Delete", table=b""):
         """Publish a version under a tag of its own name; return what was told of it until its end."""
         pushed = push(self.registry, REPO, data)
         assert isinstance(pushed, Pushed)
-        layer = Layer("0-small", "small", len(data)), PackedLayer("small", "small", pushed.digest, pushed.size)
+        packed = PackedLayer("small", "small", pushed.digest, pushed.size)
+        if table:
+            push(self.registry, REPO, table)
+            packed = msgspec.structs.replace(packed, table=digest.of(table), table_size=len(table))
+        layer = Layer("0-small", "small", len(data)), packed
         about = About("modelversion", "team-a", name, f"uid-{name}", 1)
         spec = ModelVersionSpec("resnet", REPO, PLACE, image_tag=name, deletion_policy=policy)
         seen = await publish(self.claims, self.registry, Seen(about, spec, NOW), PublishImage(name, (layer,)))
@@ -105,6 +110,24 @@ async def test_what_is_deleted_goes_with_all_its_tags_and_its_claim(world):
     assert await world.release(told) == Released(told.about.whole(), "image-builder")
     assert (world.registry.tags(REPO), world.manifests(told)) == ((), [])
     assert await world.claims.find(REPO, "v1") == (None, 0)
+
+
+async def test_its_tensor_tables_refer_to_it_and_go_with_it(world):
+    told = await world.version("v1", table=b"[]")
+    (found,) = [one for one in world.registry.referrers(REPO, told.built.digest) if one.artifact_type == TENSORS]
+    assert world.registry.has(REPO, digest.of(b"[]")) == 2
+    assert (await world.release(told)).left == ()
+    assert world.registry.resolve(REPO, found.digest) is None
+    assert (world.manifests(told), world.registry.has(REPO, digest.of(b"[]"))) == ([], None)
+
+
+async def test_a_table_that_the_registry_lost_is_packed_again(world):
+    told = await world.version("v1", table=b"[]")
+    (layer,) = told.built.layers
+    world.registry.delete(REPO, layer.table)
+    effect = PublishImage("v1", ((Layer("0-small", "small", 1), layer),))
+    seen = await publish(world.claims, world.registry, Seen(told.about, told.declared.spec, NOW), effect)
+    assert (seen.image, seen.missing) == (None, ("0-small",))
 
 
 async def test_what_another_version_names_stays_until_that_one_goes(world):

@@ -1,11 +1,9 @@
 """What only the folder can do; what every registry does is in tests/contract/doors/test_registry.py."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +12,7 @@ from shale.oci import digest, indexfile, manifest
 from shale.oci.layout import Layout
 from shale.oci.registry import Data, Pushed, push
 from shale.testkit.bodies import Cut, Enough
+from shale.testkit.fulldisk import no_more_than
 
 REPO = "localhost:5000/models/resnet"
 
@@ -127,17 +126,6 @@ def test_uploads_of_the_living_are_never_swept(layout, tmp_path):
     assert met == [(3, 2)]
 
 
-@contextmanager
-def no_more_than(size):
-    """Let the kernel refuse writes beyond `size`, as a full disk does, though it says EFBIG."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_is_told_and_nothing_half_is_published(layout, tmp_path):
     with (
         no_more_than(1024),
@@ -219,3 +207,15 @@ def test_a_manifest_by_digest_alone_keeps_what_it_names(layout):
     assert layout.has(REPO, digest.of(b"{}")) == 2
     assert layout.delete(REPO, again.digest)
     assert layout.has(REPO, digest.of(b"{}")) is None
+
+
+def test_a_manifest_that_goes_while_it_is_looked_for_is_not_there(tmp_path):
+    class Going(Layout):
+        def has(self, repo, digest):
+            found = super().has(repo, digest)
+            self._blob(repo, digest).unlink()
+            return found
+
+    name = push(Layout(tmp_path), REPO, b"{}")
+    assert isinstance(name, Pushed)
+    assert Going(tmp_path).manifest(REPO, name.digest) is None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from shale.contracts.artifact import PackedLayer
 from shale.oci import digest, laws, manifest
+from shale.oci.descriptor import TABLE_OF, TENSORS
 
 SMALL = PackedLayer("small", "small", digest.of(b"small"), 4608)
 WEIGHTS = PackedLayer("onnx/model.onnx", "weight", digest.of(b"weights"), 90_000_384)
@@ -19,6 +20,8 @@ A_LAYER = st.builds(
     digest=st.binary().map(digest.of),
     size=st.integers(0, 2**50),
     reused=st.booleans(),
+    table=st.one_of(st.just(""), st.binary().map(digest.of)),
+    table_size=st.integers(0, 2**26),
 )
 
 
@@ -190,3 +193,22 @@ def test_a_full_image_is_far_below_what_registries_take():
 def named(path):
     keys = ("org.cncf.model.filepath", "org.opencontainers.image.title", "org.cnai.model.filepath")
     return dict.fromkeys(keys, path)
+
+
+@given(st.lists(A_LAYER, min_size=1, max_size=10))
+def test_the_tables_refer_to_the_index_and_each_names_its_layer(layers):
+    image = manifest.build(layers, "v1")
+    tabled = {layer.digest: (layer.table, layer.table_size) for layer in layers if layer.table}
+    assert (image.tables is not None) == bool(tabled)
+    if image.tables is not None:
+        (data,) = [one.data for one in image.manifests if one.descriptor == image.tables]
+        found = an_image(data)
+        assert (found.artifact_type, found.subject) == (TENSORS, image.index)
+        assert {(one.annotations or {})[TABLE_OF]: (one.digest, one.size) for one in found.layers} == tabled
+        assert set(manifest.named(found)) <= {one.descriptor.digest for one in image.blobs} | set(dict(tabled.values()))
+
+
+def test_a_table_changes_neither_the_image_nor_its_model_pack():
+    bare = manifest.build(LAYERS, "v1")
+    tabled = manifest.build((SMALL, msgspec.structs.replace(WEIGHTS, table=digest.of(b"t"), table_size=1)), "v1")
+    assert (tabled.index, tabled.model_pack, tabled.tags) == (bare.index, bare.model_pack, bare.tags)

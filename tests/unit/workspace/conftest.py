@@ -49,3 +49,13 @@ def run_py() -> ModuleType:
 @pytest.fixture
 def fetch_debian() -> ModuleType:
     return load(ROOT / "tools" / "fetch_debian.py")
+
+
+@pytest.fixture
+def fetch_peers() -> ModuleType:
+    return load(ROOT / "tools" / "fetch_peers.py")
+
+
+@pytest.fixture
+def figures() -> ModuleType:
+    return load(ROOT / "tests" / "bench" / "figures.py")

@@ -10,6 +10,7 @@ import msgspec
 
 from shale.cli import images
 from shale.cli.images import Image
+from shale.cli.pulling import tables
 from shale.cli.ranged import Ranged
 from shale.cli.referrers import MOST_TAGS, referrers
 from shale.cli.registries import Store
@@ -44,6 +45,8 @@ class LayerView(msgspec.Struct, frozen=True, rename="camel"):
     shared_with: list[str]
     unlisted: str = ""
     """Why there is no list of files."""
+    table: str = ""
+    """Digest of the tensor table, where the image has one for this layer."""
 
 
 class DocumentView(msgspec.Struct, frozen=True, rename="camel"):
@@ -76,7 +79,13 @@ def look(store: Store, image: Image) -> Anatomy:
     registry, repo = store.registry, image.reference.repo
     names = registry.tags(repo)
     named_by = _tags(registry, image, names[:MOST_TAGS])
-    layers = [_layer(registry, image, layer, named_by.get(layer.digest, [])) for layer in image.layers]
+    tabled = {one.layer: one.digest for one in tables.named(registry, image)}
+    layers = [
+        msgspec.structs.replace(
+            _layer(registry, image, layer, named_by.get(layer.digest, [])), table=tabled.get(layer.digest, "")
+        )
+        for layer in image.layers
+    ]
     return Anatomy(
         image=str(image.reference),
         digest=image.top.digest,

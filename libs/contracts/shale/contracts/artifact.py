@@ -99,3 +99,7 @@ class PackedLayer(msgspec.Struct, frozen=True, rename="camel"):
     size: int
     reused: bool = False
     count: int = 1
+    table: str = ""
+    """Digest of the layer's tensor table, a blob in the same repository; empty when it holds no safetensors files."""
+    table_size: int = 0
+    """The table's, in bytes."""

@@ -49,9 +49,10 @@ class Layout:
             except FileNotFoundError:
                 return None
 
-    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
+    def pull(self, repo: str, digest: str, offset: int = 0, end: int | None = None) -> Iterator[bytes] | None:
         """See `Registry.pull`."""
-        return None if self.has(repo, digest) is None else _read(self._blob(repo, digest), offset)
+        there = self.has(repo, digest)
+        return None if there is None else _read(self._blob(repo, digest), offset, there if end is None else end)
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
         """See `Registry.upload`."""
@@ -90,7 +91,10 @@ class Layout:
         if size > manifest.MAX_BYTES:
             raise ValueError(f"{digest} in {repo} is {size} bytes: no manifest is larger than {manifest.MAX_BYTES}")
         with disk.passing(f"read the manifest {digest} in {repo}"):
-            data = self._blob(repo, digest).read_bytes()
+            try:
+                data = self._blob(repo, digest).read_bytes()
+            except FileNotFoundError:  # somebody else deleted it just now
+                return None
         if complaints := laws.check(Descriptor("", digest, size), data):
             raise ValueError(f"{repo} is damaged: {complaints[0]}; delete that blob and push it again")
         return data
@@ -180,8 +184,8 @@ def _link(source: Path, blob: Path) -> None:
     disk.sync_folder(blob.parent)
 
 
-def _read(blob: Path, offset: int) -> Iterator[bytes]:
+def _read(blob: Path, offset: int, end: int) -> Iterator[bytes]:
     with disk.passing(f"read the blob {blob}"), blob.open("rb", buffering=0) as file:
         file.seek(offset)
-        while block := file.read(BLOCK):
+        while block := file.read(min(BLOCK, max(end - file.tell(), 0))):
             yield block

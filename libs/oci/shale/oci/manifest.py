@@ -1,6 +1,7 @@
 """The documents of an image, made from its packed layers alone: the same layers give the same digests anywhere.
 
-One image manifest per platform over the same layers, an index over both, and a ModelPack manifest over the same blobs.
+One image manifest per platform over the same layers, an index over both, a ModelPack manifest over the same blobs; and
+where layers have tensor tables, an artifact that names them. The last two have the index as their subject.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import msgspec
 from shale.contracts.artifact import PackedLayer
 from shale.oci import digest
 from shale.oci.descriptor import (
+    EMPTY,
     FILEPATH,
     IMAGE_CONFIG,
     IMAGE_INDEX,
@@ -21,6 +23,9 @@ from shale.oci.descriptor import (
     MODEL_WEIGHT,
     MODEL_WEIGHT_CONFIG,
     OLD_FILEPATH,
+    TABLE_OF,
+    TENSOR_TABLE,
+    TENSORS,
     TITLE,
     Descriptor,
     Platform,
@@ -117,6 +122,7 @@ class Image(msgspec.Struct, frozen=True):
     tags: tuple[tuple[str, Descriptor], ...]
     index: Descriptor
     model_pack: Descriptor
+    tables: Descriptor | None = None
 
 
 def build(layers: Sequence[PackedLayer], tag: str, *, children: bool = False) -> Image:
@@ -129,10 +135,12 @@ def build(layers: Sequence[PackedLayer], tag: str, *, children: bool = False) ->
     index = _index(images)
     model_config = _document(MODEL_CONFIG, ModelConfig(ModelFS("layers", _digests(layers)), {}, {}))
     model_pack = _model_pack(layers, model_config, index)
+    empty = Document(Descriptor(EMPTY, digest.of(b"{}"), 2), b"{}")
+    tables = [_tables(layers, empty, index)] if any(layer.table for layer in layers) else []
     platforms = zip(PLATFORMS, images, strict=True) if children else ()
     return Image(
-        blobs=(*configs, model_config),
-        manifests=(*images, index, model_pack),
+        blobs=(*configs, model_config, *(empty for _ in tables)),
+        manifests=(*images, index, model_pack, *tables),
         tags=(
             *((child_tag(tag, platform), image.descriptor) for platform, image in platforms),
             (tag + MODELPACK_SUFFIX, model_pack.descriptor),
@@ -140,6 +148,7 @@ def build(layers: Sequence[PackedLayer], tag: str, *, children: bool = False) ->
         ),
         index=index.descriptor,
         model_pack=model_pack.descriptor,
+        tables=tables[0].descriptor if tables else None,
     )
 
 
@@ -217,6 +226,16 @@ def _model_layer(layer: PackedLayer) -> Descriptor:
     media_type = MODEL_WEIGHT_CONFIG if layer.role == "small" else MODEL_WEIGHT
     path = title(layer.name, layer.role, layer.count)
     return Descriptor(media_type, layer.digest, layer.size, dict.fromkeys((FILEPATH, TITLE, OLD_FILEPATH), path))
+
+
+def _tables(layers: Sequence[PackedLayer], config: Document, index: Document) -> Document:
+    """Name the tables of the layers that have one; no tag does, it is found as what refers to the index."""
+    named = {layer.digest: layer for layer in layers if layer.table}
+    blobs = tuple(
+        Descriptor(TENSOR_TABLE, layer.table, layer.table_size, {TABLE_OF: name}) for name, layer in named.items()
+    )
+    manifest = Manifest(config.descriptor, blobs, schema_version=2, artifact_type=TENSORS, subject=index.descriptor)
+    return _document(IMAGE_MANIFEST, manifest)
 
 
 def _digests(layers: Sequence[PackedLayer]) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ class Profile(msgspec.Struct, frozen=True):
 
     name: str
     upload: Literal["parts", "whole"] = "parts"
-    part_bytes: int = 5 * MiB
-    """Held in memory, so that a part that was lost on the way is sent again: three of them fit a worker of 72 MB. The
-    fewest that S3 takes, whose 10,000 parts hold what `limits` lets through; ACR refuses bodies over about 20 MB
-    (harbor #23015)."""
+    part_bytes: int = 64 * MiB
+    """Bytes of one request: what is sent again where one is lost. A registry saves its state between two (64 MiB was
+    fastest and steadiest, measured), proxies like Cloudflare take bodies of 100 MB, and of S3's 10,000 parts even the
+    largest layer that `limits` lets through needs few."""
     least_part: int = 5 * MiB
     """Bytes below which no part goes, however small the bodies are that a proxy takes: S3's least, but for the last."""
     counts: bool = True
@@ -43,12 +43,12 @@ HUB = Profile(
 )
 GHCR = Profile(
     "GHCR",
-    upload="whole",  # a part may have at most 4 MiB (ocx #237); KitOps #329 sends whole blobs for the same reason
+    upload="whole",  # a part may have at most 4 MiB (ocx #237); KitOps #329 and skopeo send whole blobs
     deletes=False,  # 405 (skopeo #1880)
 )
 ECR = Profile(
     "ECR",
-    part_bytes=16 * MiB,  # 5 to 20 MiB, and at most 4,200 of them (its service quotas)
+    part_bytes=16 * MiB,  # 5 to 20 MiB (of 20,971,520 bytes), and at most 4,200 of them (its service quotas)
     counts=False,  # Range stays at the end of the first part (aws/containers-roadmap #2831)
     creates=False,  # CreateRepository, or a creation template
     cure="ECR makes no repositories by itself: create it, or a repository creation template for its prefix",
@@ -59,7 +59,10 @@ ARTIFACT_REGISTRY = Profile(
     creates=False,  # the repository is the second component of the path; images in it are made by a push
     cure="create the Artifact Registry repository: gcloud artifacts repositories create",
 )
-ACR = Profile("ACR")
+ACR = Profile(
+    "ACR",
+    part_bytes=16 * MiB,  # 413 to bodies over about 20 MB, and a length has to be told (harbor #23015, #23016)
+)
 QUAY = Profile(
     "Quay",  # on S3, whose parts have at least 5 MiB (quay #2949)
     orphans=False,  # a manifest that another one names is none that may go (quay, data/model/oci/gc.py)

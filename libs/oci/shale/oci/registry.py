@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from shale.contracts.errors import Transient
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Block
 from shale.oci.refusal import NoAccess
@@ -43,6 +44,10 @@ class Unsupported(msgspec.Struct, frozen=True):
     """The registry never does this through its API; `message` says where it can be done."""
 
     message: str
+
+
+class NoRangesError(Transient):
+    """A registry, or a proxy before it, answered something else than the part of a blob that it was asked for."""
 
 
 class Body(Protocol):
@@ -125,8 +130,12 @@ class Registry(Protocol):
         """Return the size of a blob or manifest, or None when it is not there."""
         ...
 
-    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
-        """Return the bytes of a blob from `offset` on, in blocks of at most `BLOCK`; None when it is not there."""
+    def pull(self, repo: str, digest: str, offset: int = 0, end: int | None = None) -> Iterator[bytes] | None:
+        """Return the bytes of a blob from `offset` on, in blocks of at most `BLOCK`; None when it is not there.
+
+        With an `end`, which the caller knows to be within it, no byte from there on is asked for. What it yields raises
+        NoRangesError where the registry hands out whole blobs only.
+        """
         ...
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:

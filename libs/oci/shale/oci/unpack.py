@@ -7,7 +7,7 @@ import errno
 import os
 import tarfile
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -56,6 +56,41 @@ def unpack(blocks: Iterable[bytes], folder: Path) -> Unpacked | Unsafe:
     return Unpacked(tuple(paths), size)
 
 
+def settle(source: Path, folder: Path) -> Unsafe | None:
+    """Move all that was unpacked in `source` over what lies in `folder`, on the same disk.
+
+    When anything there is in the way (see above), nothing is moved.
+    """
+    entries = list(_entries(source))
+    try:
+        with disk.passing(f"write into {folder}"):
+            for path, came in entries:
+                _heed(folder, path, keep=_is_folder(came))
+            for path, came in entries:
+                target = _free(folder, path, keep=_is_folder(came))
+                if _is_folder(came):
+                    target.mkdir(exist_ok=True)
+                else:
+                    if came.is_symlink():
+                        _inside(folder, path, str(came.readlink()))
+                    came.replace(target)
+    except Damaged as error:
+        return Unsafe("UnsafeFolder", f"it does not fit into {folder}: {error}")
+    return None
+
+
+def _entries(source: Path) -> Iterator[tuple[str, Path]]:
+    """Yield everything below a folder with its path there, folders before what is in them."""
+    for above, folders, files in os.walk(source):
+        for name in (*folders, *files):
+            came = Path(above, name)
+            yield came.relative_to(source).as_posix(), came
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: str) -> int:
     """Make one entry; return how many bytes it holds."""
     target = _free(folder, path, keep=member.isdir())
@@ -73,18 +108,22 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, path: st
     return 0
 
 
-def _free(folder: Path, path: str, *, keep: bool) -> Path:
-    """Return where to write: its parents are folders, not links, and nothing is there (but a folder, with `keep`)."""
+def _heed(folder: Path, path: str, *, keep: bool) -> None:
+    """Raise Damaged unless its parents are folders, not links, where they are, and it replaces none (but `keep`)."""
     for name in reversed(PurePosixPath(path).parents):
         parent = folder / name
         if name.parts and (parent.is_symlink() or (parent.exists() and not parent.is_dir())):
             raise Damaged(f"{path!r} lies below what is no folder")
-        parent.mkdir(exist_ok=True)
+    if _is_folder(folder / path) and not keep:
+        raise Damaged(f"{path!r} would replace a folder")
+
+
+def _free(folder: Path, path: str, *, keep: bool) -> Path:
+    """Return where to write: as `_heed` has it, the parents made, and nothing there (but a folder, with `keep`)."""
+    _heed(folder, path, keep=keep)
     target = folder / path
-    if target.is_dir() and not target.is_symlink():
-        if not keep:
-            raise Damaged(f"{path!r} would replace a folder")
-    else:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_folder(target):
         target.unlink(missing_ok=True)
     return target
 

@@ -27,13 +27,14 @@ HTPASSWD = f"{USER}:$2y$05$v2tzyUJhX1QJhEJcNoMTeusLha/eUY80CDaOfMbG0JeJSAez1Ye3u
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What a registry is started with; by default plain http for anybody."""
+    """What a registry is started with; by default plain http for anybody, and every word in its log."""
 
     tls: Certificate | None = None
     htpasswd: bool = False
     token_realm: str = ""
     token_root: Path | None = None
     deletes: bool = True
+    level: str = "debug"
 
 
 class DockerRegistry:
@@ -44,6 +45,11 @@ class DockerRegistry:
         self.setting = setting or Setting()
         self.host = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs; 0 when none does."""
+        return self._process.pid if self._process else 0
 
     @property
     def log(self) -> str:
@@ -120,7 +126,7 @@ def page(setting: Setting, folder: Path, address: str) -> dict[str, Any]:
     """Return the configuration of a registry that listens at `address` and keeps what it has in `folder`."""
     config: dict[str, Any] = {
         "version": "0.1",
-        "log": {"level": "debug"},
+        "log": {"level": setting.level},
         "storage": {
             "filesystem": {"rootdirectory": str(folder / "data")},
             "delete": {"enabled": setting.deletes},

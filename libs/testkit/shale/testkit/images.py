@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from shale.builder_sync.tables import Tee, spans
 from shale.contracts.artifact import PackedLayer
-from shale.oci import manifest, tarball
+from shale.oci import digest, manifest, tarball
 from shale.oci.manifest import Image
 from shale.oci.registry import Pushed, Registry, push
 from shale.oci.tarball import Content, Entry
@@ -29,10 +30,24 @@ def _layer(registry: Registry, repo: str, name: str, files: Files) -> PackedLaye
     pushed = push(registry, repo, b"".join(_tar(files, root=role == "small")))
     if not isinstance(pushed, Pushed):
         raise TypeError(pushed)
-    return PackedLayer(name, role, pushed.digest, pushed.size)
+    table = _table(files, pushed, root=role == "small")
+    if table is None:
+        return PackedLayer(name, role, pushed.digest, pushed.size)
+    push(registry, repo, table)
+    return PackedLayer(name, role, pushed.digest, pushed.size, table=digest.of(table), table_size=len(table))
+
+
+def _table(files: Files, pushed: Pushed, *, root: bool) -> bytes | None:
+    tee = Tee(spans(_entries(files), root=root))
+    tee.hear(0, b"".join(_tar(files, root=root)))
+    return tee.table(pushed)
+
+
+def _entries(files: Files) -> list[Entry]:
+    return [Entry(path, "file", len(data)) for path, data in files.items()]
 
 
 def _tar(files: Files, *, root: bool) -> Iterator[bytes]:
-    entries = [Entry(path, "file", len(data)) for path, data in files.items()]
+    entries = _entries(files)
     for piece in tarball.frame(entries, root=root):
         yield files[piece.path] if isinstance(piece, Content) else piece

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -51,6 +53,20 @@ class Here:
         line = process.stdout.readline()
         assert line, (self.folder / "up.log").read_text()
         return process, msgspec.json.decode(line)
+
+    @contextmanager
+    def absent(self, *services: str) -> Generator[None]:
+        """Have processes of `shale up` stand still, as those whose node is lost."""
+        state = msgspec.json.decode((self.folder / "home" / "state.json").read_bytes())
+        pids = [one["pid"] for one in state["processes"] if one["name"] in services]
+        assert len(pids) == len(services), state
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def version(self, name: str, **spec: Any) -> Path:
         """Write the manifest of a version of the model `tiny`."""

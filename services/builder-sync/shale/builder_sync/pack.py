@@ -18,6 +18,7 @@ from shale.builder_sync.known import is_small
 from shale.builder_sync.places import Keeper
 from shale.builder_sync.recipe import blocks
 from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.tables import Tee, publish, spans
 from shale.contracts.artifact import Layer, PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer, place
@@ -101,7 +102,7 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     held = contents(job, source, cutter or Cutter(), lambda: progress(0))
     if isinstance(held, (Refusal, Stall)):
         return held
-    reading = Reading(source, held, job.layer.root)
+    reading = Reading(source, held, job.layer.root, Tee(spans(held.entries, root=job.layer.root)))
     there = _Receiver(registry, job.repo, keeping(job, held.entries))
     try:
         return _pack(job, reading, there, progress, hash_first=hash_first)
@@ -117,6 +118,7 @@ class Reading(msgspec.Struct, frozen=True):
     source: Source
     held: Contents
     root: bool
+    tee: Tee
 
     @property
     def size(self) -> int:
@@ -124,7 +126,10 @@ class Reading(msgspec.Struct, frozen=True):
         return tarball.size(self.held.entries, root=self.root)
 
     def blocks(self, offset: int = 0) -> Generator[Block]:
-        """See `Body.blocks`. Raises SourceChangedError, UnreadableError, Transient."""
+        """See `Body.blocks`; their tensors are heard. Raises SourceChangedError, UnreadableError, Transient."""
+        return self.tee.over(self._blocks(offset), offset)
+
+    def _blocks(self, offset: int) -> Generator[Block]:
         at = 0
         for piece in tarball.frame(self.held.entries, root=self.root):
             size = piece.size if isinstance(piece, Content) else len(piece)
@@ -193,13 +198,13 @@ def _pack(
     known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
     if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
         progress(size)
-        return packed(job.layer, known, reused=True)
+        return publish(there.registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
             return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
         case Pushed() as pushed:
-            return packed(job.layer, pushed, reused=False)
+            return publish(there.registry, job.repo, reading.tee, packed(job.layer, pushed, reused=False))
 
 
 def _hashed(reading: Reading, progress: Progress) -> Pushed:

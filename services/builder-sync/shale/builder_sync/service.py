@@ -92,11 +92,14 @@ class BuilderSync:
                 return await self._pack(effect, job, seen, beat)
 
     async def _find(self, job: PackLayer, blob: Blob, places: tuple[str, ...], seen: Seen, beat: Beat) -> Seen:
+        told = None if self.registries.host(job.repo) else beat.moved
+
         def found(registry: Registry) -> str:
             beat.moved(0)
             if find.is_there(registry, job.repo, blob):
                 return "index"
-            return "mount" if find.is_mounted(registry, job.repo, blob, places) else ""
+            elsewhere = tuple(find.Place(repo, told) for repo in places)
+            return "mount" if find.is_mounted(registry, job.repo, blob, elsewhere) else ""
 
         how = await asyncio.to_thread(self._at, job, beat, found)
         if isinstance(how, Stall):
@@ -105,9 +108,9 @@ class BuilderSync:
             return msgspec.structs.replace(seen, sought=True)
         if self.index is not None:
             await self.index.lies(job, self.registries.host(job.repo), blob.digest)
-        return msgspec.structs.replace(
-            seen, result=_told(job, packed(job.layer, Pushed(blob.digest, blob.size), reused=True), how)
-        )
+        there = packed(job.layer, Pushed(blob.digest, blob.size), reused=True)
+        tabled = msgspec.structs.replace(there, table=blob.table, table_size=blob.table_size)
+        return msgspec.structs.replace(seen, result=_told(job, tabled, how))
 
     async def _pack(self, effect: Pack, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
         if self.index is None:
@@ -118,7 +121,9 @@ class BuilderSync:
                 return msgspec.structs.replace(seen, known=msgspec.structs.replace(seen.known, busy=other))
             result = await self._packed(effect, beat)
             if isinstance(result, PackedLayer):
-                await self.index.learn(job, host, seen.known, Blob(result.digest, result.size))
+                await self.index.learn(
+                    job, host, seen.known, Blob(result.digest, result.size, result.table, result.table_size)
+                )
         return msgspec.structs.replace(seen, result=result)
 
     async def _packed(self, effect: Pack, beat: Beat) -> Result:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from shale.contracts.artifact import PackedLayer
 from shale.contracts.errors import Transient
 from shale.contracts.facts import ImageBuilt
 from shale.image_builder import tags
@@ -76,7 +77,12 @@ def _named(registry: Registry, repo: str, names: Iterable[str]) -> dict[str, str
 
 
 def _missing(registry: Registry, repo: str, effect: PublishImage) -> tuple[str, ...]:
-    return tuple(layer.part for layer, packed in effect.layers if registry.has(repo, packed.digest) != packed.size)
+    return tuple(layer.part for layer, packed in effect.layers if not _is_there(registry, repo, packed))
+
+
+def _is_there(registry: Registry, repo: str, packed: PackedLayer) -> bool:
+    table = not packed.table or registry.has(repo, packed.table) == packed.table_size
+    return table and registry.has(repo, packed.digest) == packed.size
 
 
 def _push(registry: Registry, repo: str, image: Image) -> None:

@@ -137,8 +137,8 @@ def _phase(told: Told) -> tuple[Phase, str]:
 
 
 def _storage(told: Told) -> tuple[Says, ...]:
-    ready = told.one(StorageReady)
-    return (Says("StorageReady", "True", "Readable", f"read at {place(ready)}"),) if ready else ()
+    storage = told.one(StorageReady)
+    return (Says("StorageReady", "True", "Readable", f"read at {place(storage)}"),) if storage else ()
 
 
 def _when(told: Told, kind: type[Fact]) -> str:

@@ -12,7 +12,7 @@ from shale.cli.common import Common
 from shale.cli.exits import Exit
 from shale.cli.registries import Reach, opened
 from shale.contracts.amounts import amount
-from shale.oci.descriptor import MODEL_MANIFEST
+from shale.oci.descriptor import MODEL_MANIFEST, TENSORS
 
 SHOWN = 12
 """Files of one layer that a tree has room for; `-o wide` and `-o json` have more."""
@@ -56,10 +56,13 @@ def _tree(found: Anatomy, most: int) -> Tree:
 
 
 def _document(root: Tree, one: DocumentView, names: dict[str, int]) -> None:
-    what = f"ModelPack manifest ({one.what})" if one.what == MODEL_MANIFEST else one.what
+    names_of = {MODEL_MANIFEST: "ModelPack manifest", TENSORS: "tensor tables"}
+    what = f"{names_of[one.what]} ({one.what})" if one.what in names_of else one.what
     branch = root.add(_line(what, one.digest, amount(one.size)))
     if one.config:
         branch.add(_line("config", one.config))
+    if one.what == TENSORS:
+        return  # each stands at its layer
     strangers = [digest for digest in one.layers if digest not in names]
     if one.layers and not strangers:
         branch.add(_line(f"layers {', '.join(str(names[digest]) for digest in one.layers)}"))
@@ -72,6 +75,8 @@ def _layer(root: Tree, number: int, layer: LayerView, most: int) -> None:
     branch = root.add(_line(f"{number}", layer.name, layer.digest, f"{amount(layer.size)}, {shared}"))
     if layer.unlisted:
         branch.add(_line(layer.unlisted))
+    if layer.table:
+        branch.add(_line("tensor table", layer.table))
     for entry in layer.files[:most]:
         link = f" -> {entry.link}" if entry.link else ""
         branch.add(_line(entry.mode, f"{amount(entry.size):>8}", f"{entry.path}{link}"))

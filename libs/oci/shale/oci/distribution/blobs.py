@@ -13,7 +13,7 @@ from shale.oci.distribution.session import Session
 from shale.oci.distribution.transport import PIECE, Lost, Request, Response
 from shale.oci.distribution.uploading import BlobUpload
 from shale.oci.refusal import Refused
-from shale.oci.registry import Pushed, Upload
+from shale.oci.registry import NoRangesError, Pushed, Upload
 
 _CREATED, _PARTIAL, _WHOLE = 201, 206, 200
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -30,8 +30,10 @@ def size(repo: Repository, digest: str, kind: str = "blobs", accept: str = "") -
     return int(length)
 
 
-def read(repo: Repository, digest: str, offset: int, end: int) -> Iterator[bytes]:
+def read(repo: Repository, digest: str, offset: int, end: int, *, part: bool = False) -> Iterator[bytes]:
     """Yield a blob of `end` bytes from `offset` on, in blocks of at most `BLOCK`; its digest is the caller's to check.
+
+    With `part` it may have more bytes than these, which are not asked for. Raises NoRangesError then, see there.
 
     A connection that breaks is taken up at its byte; only tries that bring next to nothing count against their number,
     and who stalls in the middle is left alone for a while. Raises Transient.
@@ -40,7 +42,7 @@ def read(repo: Repository, digest: str, offset: int, end: int) -> Iterator[bytes
     while offset < end:
         before = offset
         try:
-            with closing(_from(repo, digest, offset, end)) as blocks:
+            with closing(_from(repo, digest, offset, end, part=part)) as blocks:
                 for block in blocks:
                     offset += len(block)
                     yield block
@@ -54,11 +56,13 @@ def read(repo: Repository, digest: str, offset: int, end: int) -> Iterator[bytes
             repo.client.pause(max(waits[failures - 1] if failures else stalled, lost.after or 0.0))
 
 
-def _from(repo: Repository, digest: str, offset: int, end: int) -> Generator[bytes]:
-    """Yield what one answer brings, wherever it begins. Raises Lost."""
-    headers = {"Range": f"bytes={offset}-"} if offset else {}
+def _from(repo: Repository, digest: str, offset: int, end: int, *, part: bool) -> Generator[bytes]:
+    """Yield what one answer brings, wherever it begins. Raises Lost; of a part, NoRangesError."""
+    headers = {"Range": f"bytes={offset}-{end - 1 if part else ''}"} if offset or part else {}
     with repo.client.open(Request("GET", repo.url(f"blobs/{digest}"), headers), repo.pulling) as response:
         at = _start(repo, response)
+        if part and (at != offset or response.length not in {None, end - at}):
+            raise NoRangesError(f"{repo.client.host} answers another range than it was asked for")
         if at > offset or response.length not in {None, end - at}:
             raise Lost(f"{repo.client.host} answers another range than it was asked for")
         for block in response.blocks():

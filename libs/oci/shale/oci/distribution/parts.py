@@ -48,6 +48,7 @@ class Parts:
             self.held = self._sent(reel, start, end)
         except Large as large:
             self.smaller(end - start, large)
+            pace.ended()
             return
         except Lost as failed:
             lost, self.held = failed, self._found(failed, start, end)

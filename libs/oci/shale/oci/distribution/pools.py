@@ -5,16 +5,16 @@ import socket
 import ssl
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from select import POLLIN, POLLOUT, poll
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from urllib.parse import unquote
 
 import msgspec
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import make_headers, parse_url
-from urllib3.util.wait import wait_for_read
 
 _LOOK = 0.5  # seconds after which a stop is heard
 _KEPT = 8  # connections kept per host: the threads of one worker are four
@@ -89,6 +89,13 @@ class OwnError(Exception):
         return self._held.pop()
 
 
+def _ask(heed: Callable[[], None]) -> None:
+    try:
+        heed()
+    except Exception as error:  # noqa: BLE001 (it is raised where the request was made)
+        raise OwnError(error) from None
+
+
 class Sending(msgspec.Struct, frozen=True):
     """A body, sent in pieces of at most `most` bytes; `heed` is asked twice a second while the answer is waited for."""
 
@@ -115,10 +122,10 @@ def _whole_within(sock: Any, seconds: float, heed: Callable[[], None]) -> Genera
             while (left := until - monotonic()) > 0:
                 if ended.wait(left if heed is unheeded else min(left, _LOOK)):
                     return
-                heed()
+                _ask(heed)
             why.append(TimeoutError())
-        except Exception as error:  # noqa: BLE001 (it is raised in the thread that waits)
-            why.append(OwnError(error))
+        except OwnError as own:
+            why.append(own)
         with suppress(OSError):  # it is gone already
             socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
@@ -142,21 +149,32 @@ class _Connection(HTTPConnection):
     answered = False
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **settings: Any) -> None:  # noqa: ANN401
-        self.answered, self.heed = False, unheeded
-        if isinstance(body, Sending):
-            self.heed, body = body.heed, self._unanswered(body)
-        super().request(method, url, body, *args, **settings)
+        self.answered, self.heed = False, body.heed if isinstance(body, Sending) else unheeded
+        super().request(method, url, cast("Any", body), *args, **settings)
 
-    def _unanswered(self, pieces: Iterable[memoryview]) -> Generator[memoryview]:
-        """Yield the pieces, and no more when an answer is there: who is refused need not send gigabytes."""
-        for piece in pieces:
-            self.answered = self._has_answer()
+    def send(self, data: Any) -> None:  # noqa: ANN401
+        """Send a head, or a piece of a `Sending`."""
+        if isinstance(data, memoryview):
+            self._pour(cast("memoryview", data))
+        else:
+            super().send(data)
+
+    def _pour(self, piece: memoryview) -> None:
+        """Send a piece, or no more of it when an answer is there: who is refused need not send gigabytes."""
+        until, events = monotonic() + (self.timeout or 0.0), poll()
+        events.register(self.sock, POLLIN | POLLOUT)
+        while piece:
+            left = until - monotonic()
+            if left < 0:
+                raise TimeoutError
+            met = events.poll(1000 * (left if self.heed is unheeded else min(left, _LOOK)))
+            self.answered = any(event & ~POLLOUT for _, event in met)
             if self.answered:
-                return
-            yield piece
-
-    def _has_answer(self) -> bool:
-        return wait_for_read(self.sock, 0)
+                raise BrokenPipeError  # which urllib3 takes for a reason to read what is there
+            if met:
+                piece = piece[self.sock.send(piece) :]
+            else:
+                _ask(self.heed)
 
     def getresponse(self) -> urllib3.HTTPResponse:
         response = self._awaited()
@@ -171,9 +189,12 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    def _has_answer(self) -> bool:
-        """Say that there is none yet: what can be read may be TLS's own; who answers early ends the connection."""
-        return False
+    def _pour(self, piece: memoryview) -> None:
+        """Send a piece: what can be read may be TLS's own, and who answers early ends the connection."""
+        try:
+            self.sock.sendall(piece)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise BrokenPipeError from error
 
 
 class _Plain(urllib3.HTTPConnectionPool):

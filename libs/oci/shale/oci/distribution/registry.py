@@ -51,12 +51,14 @@ class Distribution:
         found = blobs.size(there, digest)
         return blobs.size(there, digest, "manifests", ACCEPT) if found is None else found
 
-    def pull(self, repo: str, digest: str, offset: int = 0) -> Iterator[bytes] | None:
+    def pull(self, repo: str, digest: str, offset: int = 0, end: int | None = None) -> Iterator[bytes] | None:
         """See `Registry.pull`: all bytes come; that they are those of the digest is the caller's to see."""
         digests.hexadecimal(digest)
         there = self._repo(repo)
-        end = blobs.size(there, digest)
-        return None if end is None else blobs.read(there, digest, offset, end)
+        if end is not None:
+            return blobs.read(there, digest, offset, end, part=True)
+        whole = blobs.size(there, digest)
+        return None if whole is None else blobs.read(there, digest, offset, whole)
 
     def upload(self, repo: str, known: Pushed | None = None, place: str = "") -> AbstractContextManager[Upload]:
         """See `Registry.upload`."""
