@@ -83,12 +83,19 @@ async def test_who_comes_second_waits_and_sends_nothing(
             for uid in uids(versions)
         ]
         assert packed[0].digest == packed[1].digest
-        sent = sum(len(one.body) for one in server.seen if one.method in {"PATCH", "PUT"})
-        assert sent < (2 if end == "well" else 3) * SIZE
+        # Who is sent them may be sent them again: docker-registry 2.8 loses an upload whose sender dies amid a part.
+        sent = [sum(len(one.body) for one in bodies(server, repo)) for repo in repos]
+        assert min(sent) < PIECE < SIZE < max(sent)
+        assert end == "killed" or max(sent) < 2 * SIZE
         assert server.count("mount=") == 1
         registry = Distribution(Options())
         assert [registry.has(repo, packed[0].digest) for repo in repos] == [packed[0].size] * 2
         registry.close()
+
+
+def bodies(server: Front, repo: str) -> list[Exchange]:
+    path = f"/{repo.partition('/')[2]}/"
+    return [one for one in server.seen if one.method in {"PATCH", "PUT"} and path in one.path]
 
 
 def uids(versions) -> list[str]:
