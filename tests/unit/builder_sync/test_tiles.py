@@ -9,6 +9,7 @@ from shale.builder_sync.contents import contents
 from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.pack import Reading, scan_source
 from shale.builder_sync.results import Listed, Refusal, Stall
+from shale.builder_sync.tables import Tee, spans
 from shale.sources.source import unheard
 from shale.testkit.shards import INDEX
 from shale.testkit.tensorworld import LIMITS, WIDE, TensorWorld, model
@@ -80,7 +81,8 @@ def bodies(dealt_world):
     for job in dealt_world.jobs():
         held = contents(job, dealt_world.source, dealt_world.cutter, lambda: None)
         assert not isinstance(held, (Refusal, Stall))
-        body = Reading(dealt_world.source, held, job.layer.root)
+        root = job.layer.root
+        body = Reading(dealt_world.source, held, root, Tee(spans(held.entries, root=root)))
         found.append((body, read(body)))
     return found
 
