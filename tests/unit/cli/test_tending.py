@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
 
+from shale.cli.local import tending
 from shale.cli.local.server import HOST, any_port
 from shale.cli.local.tending import STARTS, SURE, Tender, ailment
 
@@ -52,7 +54,9 @@ async def test_with_room(tmp_path, whys, renewed, said):
     assert await looks(tmp_path, whys) == (renewed, said)
 
 
-async def test_without_room_it_is_not_started_and_the_cure_is_said_once(tmp_path):
+async def test_without_room_it_is_not_started_and_the_cure_is_said_once(tmp_path, monkeypatch):
+    free = count()
+    monkeypatch.setattr(tending, "_free", lambda _: next(free))  # others write and delete there, too
     renewed, said = await looks(tmp_path, [FULL] * 20, room=1 << 62)
     assert renewed == 0
     (one,) = said

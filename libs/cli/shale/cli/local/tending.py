@@ -84,17 +84,17 @@ class Tender:
         if self.starts >= STARTS:
             self._tell(f"nats-server was started {STARTS} times and cannot work: {why}; see {self.nats.program.log}")
         elif (free := _free(self.store)) < self.room:
-            self._tell(
-                f"nats-server cannot work: {why}; {free} bytes are free in {self.store}: free more, then it goes on"
-            )
+            cure = f"{free} bytes are free in {self.store}: free more, then it goes on"
+            self._tell(f"nats-server cannot work: {why}", cure)
         else:
             self._tell(f"nats-server cannot work: {why}; it is started again")
             self.starts, self._looks = self.starts + 1, 0
             await self.nats.renew()
 
-    def _tell(self, what: str) -> None:
+    def _tell(self, what: str, cure: str = "") -> None:
+        """Say what is so, once; the cure may be in other words each time."""
         if what and what != self._said:
-            self.say(what)
+            self.say(f"{what}; {cure}" if cure else what)
         self._said = what
 
 
