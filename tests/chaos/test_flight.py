@@ -85,7 +85,7 @@ async def test_who_comes_second_waits_and_sends_nothing(
         assert packed[0].digest == packed[1].digest
         # Whose worker was killed may be sent them again, and on a busy machine the other one, whose wait is bounded.
         sent = [sum(len(one.body) for one in bodies(server, repo)) for repo in repos]
-        assert SIZE < max(sent)
+        assert max(sent) > SIZE
         assert end == "killed" or (min(sent) < PIECE and max(sent) < 2 * SIZE and server.count("mount=") == 1)
         registry = Distribution(Options())
         assert [registry.has(repo, packed[0].digest) for repo in repos] == [packed[0].size] * 2
