@@ -5,7 +5,9 @@ from safetensors import safe_open
 
 from shale.builder_sync.cutting import ORIGINALS
 from shale.contracts.facts import LayersPlanned, Scanned
+from shale.sources.reader.wire import KEY_BYTES
 from shale.testkit import shards
+from shale.testkit.house import House
 from shale.testkit.person import Here
 from shale.testkit.shards import INDEX, data_of
 from shale.testkit.tensorworld import BLOCKS, dealt, model
@@ -15,6 +17,16 @@ pytestmark = pytest.mark.real_nats
 PATIENT = 60.0
 TENSORS = [one for one in model() if one.dtype != "BF16"]  # numpy has no such type
 UP = "model-model.layers-mlp.up_proj-000-003.safetensors"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Run a house whose packers have an index: what may be there is hashed before it is sent."""
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "key").write_bytes(b"k" * KEY_BYTES)
+    (folder / "key").chmod(0o600)
+    with House(folder, environ={"SHALE_READER_KEY_FILE": str(folder / "key")}) as running:
+        yield running
 
 
 def laid(road, name, into, tensors=TENSORS, seeds=None):
