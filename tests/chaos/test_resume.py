@@ -20,11 +20,13 @@ from shale.oci.distribution.registry import Distribution
 from shale.oci.profiles import DISTRIBUTION
 from shale.runtime.bus.buckets import Bucket
 from shale.testkit import front
+from shale.testkit.checkpoints import tensor
 from shale.testkit.front import Exchange, Front
 from shale.testkit.house import House
 from shale.testkit.processes import Process
 from shale.testkit.registries import Park
 from shale.testkit.visitor import Visitor, visiting
+from shale.weights import safetensors
 
 pytestmark = pytest.mark.real_nats
 
@@ -94,18 +96,50 @@ def told_to_end(worker: Process, gate: Gate) -> None:
     worker.terminate()
 
 
-@pytest.mark.parametrize("end", [killed, told_to_end])
+def whole(house: House, name: str) -> str:
+    """Lay one file of weights out."""
+    folder = house.models / name
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with (folder / "huge.safetensors").open("wb") as file:
+        file.write(name.encode())
+        file.truncate(SIZE)
+    return "files"
+
+
+def sharded(house: House, model: str) -> str:
+    """Lay two shards out, whose tensors of one kind become one tile of some more bytes."""
+    folder = house.models / model
+    folder.mkdir()
+    where = {f"up.{word}": f"model-{word}.safetensors" for word in ("bias", "weight")}
+    for name, file in where.items():
+        laid = safetensors.arrange([tensor(name, SIZE // 2 + 512, dtype="U8")])
+        header = safetensors.write(laid, {})
+        with (folder / file).open("wb") as shard:
+            shard.write(header)
+            shard.truncate(len(header) + laid[-1].end)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
+    return "tensors"
+
+
+@pytest.mark.parametrize(
+    ("end", "lay"), [(killed, whole), (told_to_end, whole), (killed, sharded)], ids=["killed", "told to end", "a tile"]
+)
 async def test_at_most_one_part_is_sent_again(
-    house: House, visitor: Visitor, park: Park, weights, end: Callable[[Process, Gate], None]
+    house: House,
+    visitor: Visitor,
+    park: Park,
+    end: Callable[[Process, Gate], None],
+    lay: Callable[[House, str], str],
 ) -> None:
-    name = end.__name__.replace("_", "-")
-    weights(name, huge=SIZE)
+    name = f"{end.__name__}-{lay.__name__}".replace("_", "-")
+    layout = lay(house, name)
     with Front(park.server("plain").host) as server:
         bucket = Bucket(visitor.bus, CLAIM.name)
         gate = server.default = Gate(bucket, asyncio.get_running_loop())
         worker = house.the("builder-sync")
         repo = f"{server.host}/models/{name}"
-        version = await visitor.apply(name, imageRepo=repo)
+        version = await visitor.apply(name, imageRepo=repo, layout=layout)
         await _until(visitor, "a part behind those that are noted", gate.holds.is_set)
         end(worker, gate)
         gate.go.set()

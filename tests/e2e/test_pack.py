@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from shale.oci.distribution.registry import Distribution
+from shale.testkit import shards
 from shale.testkit.dockerregistry import PASSWORD, USER, DockerRegistry
 from shale.testkit.front import Exchange, Front
 from shale.testkit.person import SHALE, Here, ended, tiny, wait_until
 from shale.testkit.registries import Park
+from shale.testkit.tensorworld import dealt, model
 
 LARGE = 16 << 20
 
@@ -101,6 +103,34 @@ def test_a_dry_run_plans_and_sends_nothing(here: Here, server: DockerRegistry) -
     assert not list((server.folder / "data").rglob("_layers"))
 
 
+def test_tiles_are_the_same_from_any_shards_and_the_originals_come_back(here: Here, server: DockerRegistry) -> None:
+    folder, other = here.folder / "models" / "tiny", here.folder / "models" / "other"
+    image, tensors = f"{server.host}/models/cut", model()
+    files = shards.write(folder, dealt(tensors, 3))
+    first = pack(here, f"{image}:v1", "--layout", "tensors")
+    tiles = [name for name in first["how"] if name.endswith(".safetensors")]
+    assert len(tiles) >= 3
+    assert not set(tiles) & set(files)
+    again = pack(here, f"{image}:v1", "--layout", "tensors")
+    assert (again["digest"], set(again["how"].values())) == (first["digest"], {"reused"})
+    for path in folder.glob("model*"):
+        path.unlink()
+    shards.write(folder, dealt(tensors[::-1], 5))
+    second = pack(here, f"{image}:v2", "--layout", "tensors", "--like", f"{image}:v1")
+    assert [name for name, how in second["how"].items() if how == "new"] == ["small"]
+    pulled = here.shale("pull", f"{image}:v1", str(other), "--original")
+    assert pulled.returncode == 0, pulled.stderr
+    assert {name: (other / name).read_bytes() for name in files} == files
+    assert not (other / ".shale").exists()
+    assert not [name for name in tiles if (other / name).exists()]
+
+
+def test_what_has_nothing_to_cut_is_packed_as_files_and_says_so(here: Here) -> None:
+    ran = here.shale("pack", "models/tiny", "models/x:v1", "--layout", "tensors")
+    assert ran.returncode == 0, ran.stderr
+    assert "packed as files" in ran.stderr
+
+
 def test_globs_say_what_is_packed(here: Here) -> None:
     told = pack(here, "models/x:v1", "--include", "*.bin", "--include", "config.json", "--exclude", "more.*")
     assert list(told["how"]) == ["small", "weights.bin"]
@@ -115,7 +145,6 @@ def test_globs_say_what_is_packed(here: Here) -> None:
         pytest.param(("models/tiny/config.json", "models/x:v1"), 1, "NotAFolder", id="a file"),
         pytest.param(("models/tiny", "models/x"), 2, "REPO:TAG", id="no tag"),
         pytest.param(("models/tiny", "models/x:v1", "--exclude", "*"), 1, "EmptySource", id="nothing is left"),
-        pytest.param(("models/tiny", "models/x:v1", "--layout", "tensors"), 2, "--layout tensors", id="tensors"),
         pytest.param(("models/tiny", "models/x:v1", "--like", "models/x:v0"), 1, "models/x:v0 is not", id="like none"),
         pytest.param(("models/tiny", "127.0.0.1:1/x:v1"), 1, "127.0.0.1:1", id="no registry"),
     ],

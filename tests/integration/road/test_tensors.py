@@ -1,6 +1,9 @@
 """Layout `tensors` on the whole road, to a real registry: tiles that a stock library loads, and what is sent again."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from safetensors import safe_open
 
 from shale.builder_sync.cutting import ORIGINALS
@@ -15,6 +18,7 @@ from shale.testkit.tensorworld import BLOCKS, dealt, model
 pytestmark = pytest.mark.real_nats
 
 PATIENT = 60.0
+SAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "samples" / "tensors-version.yaml"
 TENSORS = [one for one in model() if one.dtype != "BF16"]  # numpy has no such type
 UP = "model-model.layers-mlp.up_proj-000-003.safetensors"
 
@@ -38,7 +42,7 @@ def laid(road, name, into, tensors=TENSORS, seeds=None):
 
 
 async def built(road, name, wish, tag):
-    await road.visitor.apply(name, layout="tensors", imageTag=tag, **wish)
+    await road.visitor.apply(name, **{"layout": "tensors", "imageTag": tag, **wish})
     return (await road.visitor.reaches(name, within=PATIENT)).status
 
 
@@ -58,6 +62,7 @@ async def test_a_checkpoint_becomes_tiles_and_is_pulled_and_loaded(road, tmp_pat
     assert names[0] == "small"
     assert UP in names
     assert not any(name in files for name in names)
+    assert [layer.name for layer in status.layers if not layer.table] == ["small"]
     here = Here(tmp_path)
     pulled = here.shale("pull", f"{wish['imageRepo']}:v1", "out")
     assert pulled.returncode == 0, pulled.stderr
@@ -70,6 +75,15 @@ async def test_a_checkpoint_becomes_tiles_and_is_pulled_and_loaded(road, tmp_pat
     assert by_others == {
         path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()
     }
+
+
+async def test_the_sample_is_what_users_write(road):
+    sample = yaml.safe_load(SAMPLE.read_text())
+    name = sample["metadata"]["name"]
+    assert sample["spec"]["storage"]["localStorage"]["path"] == f"/models/{name}"
+    laid(road, name, 2)
+    status = await built(road, name, sample["spec"] | road.named("plain", "qwen"), sample["spec"]["imageTag"])
+    assert UP in {layer.name for layer in status.layers}
 
 
 async def test_only_what_changed_is_sent_whatever_the_shards(road):

@@ -4,7 +4,7 @@ import pytest
 
 from shale.cli.facts import describe
 from shale.contracts.about import About
-from shale.contracts.artifact import File, Layer, PackedLayer, Small
+from shale.contracts.artifact import Checkpoint, File, Layer, PackedLayer, Small, Tile
 from shale.contracts.facts import (
     MILESTONES,
     READINGS,
@@ -27,6 +27,7 @@ from shale.contracts.facts import (
 from shale.contracts.resources import ModelSpec, ModelStatus
 
 ABOUT = About("modelversion", "team-a", "mv-3", "u1", 1)
+TILE = Tile("t.safetensors", 17 << 20, "sha256:1")
 PACKED = PackedLayer("model.safetensors", "weight", "sha256:1", 90_870_272)
 REUSED = PackedLayer("small", "small", "sha256:2", 762_880, reused=True)
 LINES = [
@@ -42,6 +43,10 @@ LINES = [
     (
         Scanned(ABOUT, "all", (File("w", 1 << 30),), (Small("a", "b", 12, 1 << 20, "d"),)),
         "Scanned  1 large file, 12 small entries, 1Gi",
+    ),
+    (
+        Scanned(ABOUT, "all", (), (Small("a", "b", 1, 1 << 20, "d"),), (Checkpoint("i", (), 59, 1, tiles=(TILE,)),)),
+        "Scanned  0 large files, 1 tile, 1 small entry, 18Mi",
     ),
     (ScanRefused(ABOUT, "all", "EmptySource", "no files"), "ScanRefused  EmptySource: no files"),
     (LayersPlanned(ABOUT, (Layer("0-a", "w", 1 << 20),), "v1"), "LayersPlanned  1 layer, 1Mi, tag v1"),

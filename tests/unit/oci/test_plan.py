@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shale.contracts.artifact import File, Small
+from shale.contracts.artifact import File, Small, Tile
 from shale.oci import plan, tarball
 from shale.oci.limits import GB, GiB, Limits
-from shale.oci.plan import Unplannable, plan_layers
+from shale.oci.plan import Unplannable, plan_layers, room_for_tiles
 
 MiB = 2**20
 ANY = Limits("a registry", 48 * GiB, whence="a test")
@@ -152,3 +152,24 @@ def test_more_small_runs_than_layers_are_refused():
     assert isinstance(plan_layers([], ONE_RUN * 61, ANY), Unplannable)
     assert isinstance(plan_layers(shards(1), ONE_RUN * 60, ANY), Unplannable)
     assert len(planned(shards(200, GB), ONE_RUN * 20)) <= 60
+
+
+def tiles(count):
+    return [Tile(f"t-{at:02}.safetensors", MiB, "sha256:0") for at in range(count)]
+
+
+def test_tiles_that_leave_no_room_for_files_are_refused_with_the_arithmetic():
+    refused = plan_layers([File("model.gguf", 17 * MiB)], ONE_RUN, ANY, tiles(59))
+    assert isinstance(refused, Unplannable)
+    assert refused.reason == "TooManyLayers"
+    assert "1 weight files, 59 tiles and 1 runs" in refused.message
+    assert isinstance(plan_layers([], ONE_RUN, ANY, tiles(59)), tuple)
+
+
+@given(st.lists(SIZES, max_size=90), st.integers(1, 3), st.integers(16 * MiB, 900 * GB))
+def test_files_fit_beside_the_tiles_that_are_given_room(sizes, runs, cut):
+    files = [File(f"f-{at:02}.bin", size) for at, size in enumerate(sizes)]
+    room = room_for_tiles(files, runs, cut, TEN_GB)
+    assert 0 <= room <= 60 - runs
+    planned = plan_layers(files, ONE_RUN * runs, TEN_GB, tiles(room))
+    assert isinstance(planned, tuple) or (room == 0 and isinstance(planned, Unplannable))

@@ -64,10 +64,14 @@ def what(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 (one line per fact:
 
 
 def _scanned(fact: Scanned) -> str:
-    """Return `1 large file, 13 small entries, 1Gi`: a run counts its folders and links too, not only its files."""
+    """Return `1 large file, 9 tiles, 13 small entries, 1Gi`: a run counts its folders and links too."""
+    tiles = [tile for one in fact.checkpoints for tile in one.tiles]
     many = sum(run.count for run in fact.small)
-    total = sum(file.size for file in fact.files) + sum(run.size for run in fact.small)
-    return f"{_many(len(fact.files), 'large file')}, {_many(many, 'small entry', 'small entries')}, {amount(total)}"
+    total = sum(one.size for one in (*fact.files, *tiles, *fact.small))
+    cut = f"{_many(len(tiles), 'tile')}, " if tiles else ""
+    return (
+        f"{_many(len(fact.files), 'large file')}, {cut}{_many(many, 'small entry', 'small entries')}, {amount(total)}"
+    )
 
 
 def _many(count: int, one: str, more: str = "") -> str:

@@ -5,15 +5,16 @@ from typing import Literal
 
 import msgspec
 
+from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.pack import hashes_first, pack_layer
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.cli import work
-from shale.cli.exits import CliError, usage
+from shale.cli.exits import CliError
 from shale.cli.journal import Journal
 from shale.cli.places import Place
 from shale.cli.progress import Count, steps
 from shale.contracts.about import About
-from shale.contracts.artifact import Layer, PackedLayer
+from shale.contracts.artifact import Checkpoint, Layer, PackedLayer
 from shale.contracts.jobs import PackLayer
 from shale.oci import plan, tarball
 from shale.oci.limits import Limits
@@ -53,21 +54,26 @@ class Packed(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def planned(layout: str, listed: Listed, limits: Limits) -> tuple[Layer, ...]:
-    """Return the layers of a layout, in their order in the image. Raises CliError when there is no plan."""
-    if layout != "files":
-        raise usage(f"--layout {layout} is not there yet: leave it out, or say --layout files")
-    match plan.plan_layers(listed.files, listed.small, limits):
+def planned(listed: Listed, limits: Limits) -> tuple[Layer, ...]:
+    """Return the layers in their order in the image. Raises CliError when there is no plan."""
+    tiles = [tile for one in listed.checkpoints for tile in one.tiles]
+    match plan.plan_layers(listed.files, listed.small, limits, tiles):
         case Unplannable(reason, message):
             raise CliError(f"{reason}: {message}")
         case layers:
             return layers
 
 
+def count(layer: Layer) -> int:
+    """Return how many files a layer holds."""
+    return layer.small.count if layer.small else len(layer.files) or int(layer.tile is not None)
+
+
 def key(layer: Layer) -> Key:
     """Return what a layer has in common with the same one of a version before."""
-    name = title(layer.name, "weight" if layer.files else "small", len(layer.files))
-    return name, tarball.size(plan.entries(layer.files), root=layer.root) if layer.files else 0
+    entries = (plan.entry(layer.tile),) if layer.tile else plan.entries(layer.files)
+    name = title(layer.name, "weight" if entries else "small", len(entries))
+    return name, tarball.size(entries, root=layer.root) if entries else 0
 
 
 class Packer(msgspec.Struct, frozen=True):
@@ -76,6 +82,8 @@ class Packer(msgspec.Struct, frozen=True):
     source: Source
     there: Place
     globs: tuple[str, str]
+    checkpoints: tuple[Checkpoint, ...]
+    cutter: Cutter
     before: Before
     journal: Journal
     beat: Beat
@@ -89,7 +97,8 @@ class Packer(msgspec.Struct, frozen=True):
 
     def _one(self, layer: Layer) -> Packed:
         began = time.monotonic()
-        job = PackLayer(NOBODY, layer.part, self.source.uri, self.there.repo, layer, *self.globs)
+        cut = plan.cut_from(layer, self.checkpoints)
+        job = PackLayer(NOBODY, layer.part, self.source.uri, self.there.repo, layer, *self.globs, checkpoints=cut)
         mounted = self._mounted(layer)
         done = self._done(job)
         how: How = "new" if not done.reused else "mounted" if done.digest == mounted else "reused"
@@ -103,7 +112,7 @@ class Packer(msgspec.Struct, frozen=True):
         One that it is not after all is named by nobody here, and collected with whatever else is not.
         """
         registry, repo = self.there.registry, self.there.repo
-        digest = self.before.find(layer) if self.before.repo and layer.files else ""
+        digest = self.before.find(layer) if self.before.repo and not layer.root else ""
         if not digest or registry.has(repo, digest) is not None:
             return ""
         return digest if registry.mount(repo, digest, self.before.repo) else ""
@@ -112,7 +121,9 @@ class Packer(msgspec.Struct, frozen=True):
         """Hash first what is likely to be there, and small layers, which cost nothing; stream the rest."""
         layer = job.layer
         first = hashes_first(layer) or bool(self.before.find(layer)) or self.journal.knows(layer)
-        match pack_layer(job, self.source, self.there.registry, steps(self._moved), hash_first=first):
+        match pack_layer(
+            job, self.source, self.there.registry, steps(self._moved), cutter=self.cutter, hash_first=first
+        ):
             case PackedLayer() as packed:
                 return packed
             case Refusal(reason, message) | Stall(reason, message):

@@ -11,6 +11,7 @@ from contextlib import closing
 import msgspec
 from blake3 import blake3
 
+from shale.builder_sync.cutting import ORIGINALS
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.errors import Transient
 from shale.oci import digest, tarball
@@ -37,12 +38,15 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def spans(entries: Iterable[Entry], *, root: bool = False) -> tuple[Span, ...]:
-    """Return where the safetensors files of a layer lie in it, framed as `tarball.frame` does."""
+    """Return where the safetensors files of a layer lie in it, framed as `tarball.frame` does.
+
+    The headers that a cut image keeps of its source's files are none: no tensor follows them.
+    """
     found: list[Span] = []
     at = 0
     for piece in tarball.frame(entries, root=root):
         size = piece.size if isinstance(piece, Content) else len(piece)
-        if isinstance(piece, Content) and piece.path.endswith(SUFFIX):
+        if isinstance(piece, Content) and piece.path.endswith(SUFFIX) and not piece.path.startswith(f"{ORIGINALS}/"):
             found.append(Span(piece.path, at, size))
         at += size
     return tuple(found)

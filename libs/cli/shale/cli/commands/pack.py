@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.pack import scan_source
 from shale.builder_sync.results import Listed, Stall
 from shale.cli import carry, images, packing, places, screen, work
@@ -24,7 +25,7 @@ from shale.contracts.amounts import amount
 from shale.contracts.artifact import Layer
 from shale.oci import manifest
 from shale.oci.descriptor import FILEPATH, MODEL_WEIGHT_CONFIG, Descriptor
-from shale.oci.limits import limits_of
+from shale.oci.limits import Limits, limits_of
 from shale.oci.manifest import Image
 from shale.oci.whole import Whole
 from shale.runtime.beat import Beat
@@ -76,7 +77,9 @@ def run(common: Common, options: Options) -> int:
     with work.terminable() as beat:
         there = places.opened(common, target.repo, options.reach, beat)
         source = _source(options.directory)
-        layers = packing.planned(options.layout, _listed(source, options, beat), limits_of(there.host))
+        limits = limits_of(there.host)
+        listed = _listed(source, options, limits, beat)
+        layers = packing.planned(listed, limits)
         places.check_push(there)
         before = _before(Task(common, options, target, there, beat), layers)
         if options.dry_run:
@@ -84,7 +87,9 @@ def run(common: Common, options: Options) -> int:
             return Exit.OK
         journal = Journal(common.place.path, target.repo, source.uri)
         with counter("packing", sum(layer.size for layer in layers)) as count:
-            packed = Packer(source, there, options.globs, before, journal, beat, count).pack(layers)
+            packed = Packer(
+                source, there, options.globs, listed.checkpoints, Cutter(), before, journal, beat, count
+            ).pack(layers)
         image = _publish(there, target, packed, beat)
         journal.over()
     _show(common, target, image, packed, time.monotonic() - began)
@@ -100,13 +105,15 @@ def _source(directory: str) -> Source:
             return source
 
 
-def _listed(source: Source, options: Options, beat: Beat) -> Listed:
-    match scan_source(source, *options.globs, beat.heed):
+def _listed(source: Source, options: Options, limits: Limits, beat: Beat) -> Listed:
+    match scan_source(source, *options.globs, beat.heed, limits if options.layout == "tensors" else None):
         case Stall(reason, message):
             raise CliError(f"{reason}: {message}")
-        case Listed((), ()):
+        case Listed((), (), ()):
             raise CliError(f"EmptySource: {source.uri} holds no files that --include and --exclude let through")
         case listed:
+            if options.layout == "tensors" and not listed.checkpoints:
+                screen.note("packed as files: no safetensors checkpoint of 16 MiB or more lies there")
             return listed
 
 
@@ -196,8 +203,7 @@ def _publish(there: Place, target: Reference, packed: list[Packed], beat: Beat) 
 
 def _show_plan(common: Common, target: Reference, layers: tuple[Layer, ...], before: Before) -> None:
     rows = [
-        {"name": one.name, "bytes": one.size, "files": len(one.files) or (one.small.count if one.small else 0),
-         "before": before.find(one)}
+        {"name": one.name, "bytes": one.size, "files": packing.count(one), "before": before.find(one)}
         for one in layers
     ]  # fmt: skip
     if common.machine:
