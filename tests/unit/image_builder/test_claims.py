@@ -159,6 +159,35 @@ async def test_a_claim_of_what_is_gone_is_free():
     assert (await Claims(bucket, gone).take(REPO, "v1", OURS)).uid == OURS.uid
 
 
+async def test_what_is_gone_claims_nothing_any_more():
+    bucket = MemoryBucket()
+
+    async def gone(uid):
+        return uid == OURS.uid
+
+    with pytest.raises(Transient, match="team-a/mv-1 is gone"):
+        await Claims(bucket, gone).take(REPO, "v1", OURS)
+    assert (await Claims(bucket).find(REPO, "v1"))[0] is None
+
+
+async def test_an_end_that_comes_while_a_tag_is_claimed_frees_it():
+    bucket, over = MemoryBucket(), set()
+
+    class Slow(MemoryBucket):
+        async def create(self, key, value, ttl=None):
+            over.add(OURS.uid)  # told and released, before the claim is written
+            return await bucket.create(key, value, ttl)
+
+    async def gone(uid):
+        return uid in over
+
+    slow = Slow()
+    slow.get, slow.delete = bucket.get, bucket.delete
+    with pytest.raises(Transient, match="is gone"):
+        await Claims(slow, gone).take(REPO, "v1", OURS)
+    assert (await Claims(bucket).find(REPO, "v1"))[0] is None
+
+
 async def test_an_older_generation_that_slept_does_not_move_the_tag_back(claims):
     await claims.take(REPO, "v1", OURS)
     assert await claims.will_name(REPO, "v1", OURS.at(2), {"v1": "sha256:b"}, ())

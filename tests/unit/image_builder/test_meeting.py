@@ -128,7 +128,7 @@ class World:
     """One registry and one bucket; version a is announced, and goes; version b comes."""
 
     def __init__(self, path: Any, tag: str = "b", data: bytes = b"weights") -> None:
-        self.registry, self.now, self.gone = Layout(path), NOW, {"uid-a"}
+        self.registry, self.now, self.gone = Layout(path), NOW, set[str]()
         self.bucket, self.stage = MemoryBucket(lambda: self.now), Stage()
         self.tag, self.data = tag, data
         self.claims = {who: self._claims(who) for who in WHO}
@@ -152,6 +152,7 @@ class World:
 
     async def begin(self) -> None:
         self.image = await self.publish("a", "a", b"weights")
+        self.gone.add("uid-a")
 
     async def release(self, name: str = "a", image: ImageBuilt | None = None, tag: str = "a") -> Any:
         told = (Declared(about(name), wish(tag), ENDED), Held(about(name).whole(), "image-builder"))

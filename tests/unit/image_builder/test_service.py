@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from shale.contracts.about import About
+from shale.contracts.errors import Transient
 from shale.contracts.facts import Declared, Gone, Held, ImageBuilt, LayersPlanned, Released, StorageReady
 from shale.contracts.resources import ModelSpec, ModelVersionSpec, Registry
 from shale.contracts.resources.modelversion import LocalStorage, SecretRef, Storage
@@ -89,6 +90,23 @@ async def test_release_may_come_twice_and_frees_no_claim_of_others(builder):
     for _ in range(2):
         await builder.release(ABOUT, told(named, Gone(ABOUT)))
     assert (await builder.claims.find(REPO, "v1"))[0].uid == OTHER.uid
+
+
+async def test_who_is_about_to_publish_when_another_process_has_released_names_nothing(tmp_path):
+    over = set()
+
+    async def gone(uid):
+        return uid in over
+
+    registry = Layout(tmp_path)
+    builder = ImageBuilder(Claims(MemoryBucket(), gone), Opened(registry))
+    looked = await builder.perform(ClaimTag(("v0a1b2",)), await seen(builder, WISH, READY), Beat())
+    over.add(ABOUT.uid)
+    await builder.release(ABOUT, told(WISH, Gone(ABOUT), Held(ABOUT.whole(), "image-builder")))
+    with pytest.raises(Transient, match="mv-1 is gone"):
+        await builder.perform(PublishImage("v0a1b2", ()), looked, Beat())
+    assert await builder.claims.find(REPO, "v0a1b2") == (None, 0)
+    assert registry.tags(REPO) == ()
 
 
 async def test_the_image_is_left_and_named(builder):

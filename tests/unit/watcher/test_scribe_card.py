@@ -5,6 +5,7 @@ import pytest
 
 from shale.contracts.artifact import Layer
 from shale.contracts.facts import (
+    MILESTONES,
     Declared,
     Gone,
     Held,
@@ -14,16 +15,21 @@ from shale.contracts.facts import (
     Refused,
     Released,
     StorageReady,
+    Wanted,
 )
 from shale.contracts.resources import FINALIZER
 from shale.kube.resources import Missing
 from shale.runtime.beat import Beat
+from shale.runtime.loop import settle
 from shale.runtime.plane import Ack
 from shale.runtime.service import Woken
 from shale.runtime.told import Told
+from shale.runtime.work import Work
 from shale.testkit.plane import SimPlane
 from shale.testkit.samples import attempt
+from shale.testkit.toys import ABOUT
 from shale.watcher.announce import about
+from shale.watcher.card import SCRIBE
 from shale.watcher.project import project
 from shale.watcher.scribe import ApplyStatus, Scribe
 
@@ -166,6 +172,31 @@ async def test_an_image_that_is_built_while_its_generation_is_outlived_is_not_fo
     assert "1 image-built" in street.said()
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["woken by that alone", "woken by a newer wish as well"])
+@pytest.mark.parametrize(
+    "late", [Wanted(ABOUT, "model~m", "model", "m"), StorageReady(ABOUT, "file:///models")], ids=["wanted", "storage"]
+)
+async def test_what_is_told_late_of_an_outlived_generation_is_purged(street, scribe, version, late, together):
+    again = about(await street.resources.apply(attempt(NS, 1), "retry"))
+    await street.say(Declared(again, version.spec, ""))
+    await street.wake(scribe, again)
+    first = about(version)
+    assert street.said() == [f"{again.generation} declared"]
+    await street.say(msgspec.structs.replace(late, about=first))
+    woken = Woken(again, older=(first.generation,)) if together else Woken(first)
+    assert await settle(scribe, Work(scribe.card, woken, street.plane)) == Ack()
+    assert street.said() == [f"{again.generation} declared"]
+
+
+async def test_what_is_told_late_of_a_generation_whose_image_counts_stays_with_it(street, scribe, version):
+    await street.say(built(version))
+    again = about(await street.resources.apply(attempt(NS, 1), "retry"))
+    await street.say(Declared(again, version.spec, ""))
+    await street.say(Wanted(about(version), "model~m", "model", "m"))
+    await street.wake(scribe, version)
+    assert "1 wanted model~m" in street.said()
+
+
 async def test_what_is_deleted_says_so_and_for_whom_it_waits(street, scribe, version):
     whole = about(version).whole()
     await street.say(Held(whole, "image-builder"))
@@ -215,3 +246,7 @@ async def test_it_remembers_nothing_of_what_is_deleted(street, scribe, version):
 async def test_it_holds_nothing(scribe, version):
     whole = about(version).whole()
     assert await scribe.release(whole, Told(whole)) == Released(whole, "scribe")
+
+
+def test_it_hears_all_that_may_be_told_late():
+    assert set(SCRIBE.hears) == set(MILESTONES), "nobody else purges what is told after the end, or after a newer wish"

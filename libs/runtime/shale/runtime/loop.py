@@ -68,16 +68,16 @@ async def settle(service: Service, work: Work, tries: int = 0) -> Answer:
 
 
 async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
-    sequence, seen, decision = getattr(trigger, "sequence", 0), _UNSEEN, None
+    sequence, seen, decision, woken = getattr(trigger, "sequence", 0), _UNSEEN, None, trigger
     for _ in range(MAX_STEPS):
         work.beat.heed()
-        told = await levels(service.card, trigger, sequence, work.plane)
+        told = await levels(service.card, woken, sequence, work.plane)
         if told is None:
             return Ack()
-        trigger = aimed(service.card, trigger, told)
+        trigger = aimed(service.card, woken, told)
         if (stands := standing(service.card, trigger, told)) is not Standing.OPEN:
             return await _close(service, stands, told, work)
-        if seen is _UNSEEN and (seen := await _seen(service, trigger, told, sequence, work)) is _UNSEEN:
+        if seen is _UNSEEN and (seen := await _seen(service, woken, told, sequence, work)) is _UNSEEN:
             continue
         decision = service.decide(trigger, seen)
         if not isinstance(decision, Do):
@@ -97,11 +97,11 @@ async def _drive(service: Service, trigger: Trigger, work: Work) -> Answer:
     raise DidNotSettleError(service.card.name)
 
 
-async def _seen(service: Service, trigger: Trigger, told: Told, sequence: int, work: Work) -> Any:  # noqa: ANN401 (the service's own)
+async def _seen(service: Service, woken: Trigger, told: Told, sequence: int, work: Work) -> Any:  # noqa: ANN401 (the service's own)
     """Observe; what a card that folds saw counts only when nothing was told meanwhile."""
-    async with work.silence.within(LOOK, f"a look at {trigger.about}"):
-        seen = await service.observe(trigger, told)
-    if service.card.folds and not same(told, await levels(service.card, trigger, sequence, work.plane)):
+    async with work.silence.within(LOOK, f"a look at {told.about}"):
+        seen = await service.observe(aimed(service.card, woken, told), told)
+    if service.card.folds and not same(told, await levels(service.card, woken, sequence, work.plane)):
         return _UNSEEN
     return seen
 

@@ -1,6 +1,7 @@
 # ruff: noqa: ANN401 (what is seen and what is done are the service's own types: the loop only carries them)
 """What a service is: a card (data, read by the blueprint too) and three functions."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -17,14 +18,24 @@ class Woken(msgspec.Struct, frozen=True):
     """Something was told of this object (a fact, a reading, a tick): look again.
 
     `sequence` is the fact's in its stream, else 0; `heard` that of the fact of an object that this one refers to.
+    `older`: the generations before this one of which something was told as well, and which nobody else will look at.
     """
 
     about: About
     sequence: int = 0
     heard: int = 0
+    older: tuple[int, ...] = ()
 
 
 Trigger = Woken | Job
+
+
+def together(woken: Sequence[Woken]) -> Woken:
+    """Return what stands for all of these, sorted by age: the newest wish, to be read as new as the newest of all."""
+    about = woken[-1].about
+    older = {one.about.generation for one in woken} - {0, about.generation}
+    newest = max(one.sequence for one in woken), max(one.heard for one in woken)
+    return Woken(about, *newest, tuple(sorted(older)))
 
 
 class Touch(msgspec.Struct, frozen=True):

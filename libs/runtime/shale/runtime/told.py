@@ -29,7 +29,7 @@ class Said(msgspec.Struct, frozen=True):
 class Told(msgspec.Struct, frozen=True):
     """Everything told about one generation of one object, the whole object's facts.
 
-    And every generation declared or built.
+    And every generation declared or built; for a card that folds, what is left of outlived ones that woke it.
 
     `asked` holds the (word, part) of jobs that are asked and not ended; it is read before the facts, so a part is
     always seen as asked, done or refused. `readings` are there only for cards that ask for them. `now` is seconds

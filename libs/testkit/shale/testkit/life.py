@@ -15,7 +15,7 @@ from shale.runtime.beat import Beat
 from shale.runtime.decision import Decision
 from shale.runtime.loop import settle
 from shale.runtime.plane import Answer, Plane
-from shale.runtime.service import Service, Trigger, Woken
+from shale.runtime.service import Service, Trigger, Woken, together
 from shale.runtime.told import Told
 from shale.runtime.work import Work
 from shale.testkit.plane import Gate, SimBus, SimPlane, decoded
@@ -75,7 +75,7 @@ class Case:
 
     def __init__(self, process: Process, letters: list[Letter], tries: int) -> None:
         self.process, self.letters, self.key = process, letters, _key(letters[-1])
-        self.work = Work(process.service.card, letters[-1].trigger, process.plane)
+        self.work = Work(process.service.card, _newest(letters), process.plane)
         self.work.beat = _PoweredBeat(process)
         self.turns: list[asyncio.Future[None]] = []
         self.resting = asyncio.Event()
@@ -171,6 +171,11 @@ def _trigger(consumer: SimConsumer, stored: Stored) -> Trigger:
         return message
     about = subjects.place(stored.subject).about if message is None else message.about
     return Woken(about, stored.sequence if consumer.stream.name == streams.FACTS.name else 0)
+
+
+def _newest(letters: list[Letter]) -> Trigger:
+    woken = [letter.trigger for letter in letters if isinstance(letter.trigger, Woken)]
+    return together(woken) if woken else letters[-1].trigger
 
 
 def _key(letter: Letter) -> str:

@@ -60,11 +60,18 @@ class Claims:
         return (msgspec.json.decode(entry.value, type=Claim), entry.revision) if entry else (None, 0)
 
     async def take(self, repo: str, tag: str, about: About) -> Claim:
-        """Claim a tag if it is free; return whose it is now. Raises Transient when others come and go there."""
+        """Claim a tag if it is free; return whose it is now.
+
+        Raises Transient when others come and go there, and for who is over: his release may have been through before,
+        and nobody would undo what is named under this claim. A release that comes later finds it.
+        """
         mine = Claim(about.uid, about.namespace, about.name)
         for _ in range(TRIES):
             if await self.bucket.create(_key(repo, tag), msgspec.json.encode(mine)) is not None:
-                return mine
+                if not await self.is_gone(about.uid):
+                    return mine
+                await self.give_up(repo, tag, about.uid)
+                raise Transient(f"{repo}:{tag} is not claimed any more: {about.namespace}/{about.name} is gone")
             found, revision = await self.find(repo, tag)
             if found is not None and (found.uid == about.uid or not await self.is_gone(found.uid)):
                 return found

@@ -49,6 +49,7 @@ SCRIBE = Card(
     hears=(
         *(Declared, Held, StorageReady, Scanned, ScanRefused, LayersPlanned, LayerPacked, LayerRefused, LayerLost),
         *(ImageBuilt, Refused, Released, Gone),
+        Wanted,  # one that was told late, of what is gone or outlived, is purged too
     ),
     reads=(Progressed,),
     folds=True,

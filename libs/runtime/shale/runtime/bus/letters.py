@@ -10,7 +10,7 @@ from shale.contracts.about import About
 from shale.contracts.envelope import unwrap_from
 from shale.contracts.jobs import JOBS
 from shale.runtime.bus.connection import HEARD
-from shale.runtime.service import Trigger, Woken
+from shale.runtime.service import Trigger, Woken, together
 from shale.runtime.telemetry import skipped
 
 _SEQUENCE = re.compile(r"[0-9]{1,19}")
@@ -62,8 +62,7 @@ def newest(letters: list[Letter]) -> Trigger:
     trigger = letters[-1].trigger
     if not isinstance(trigger, Woken):
         return trigger
-    woken = [letter.trigger for letter in letters if isinstance(letter.trigger, Woken)]
-    return Woken(trigger.about, max(one.sequence for one in woken), max(one.heard for one in woken))
+    return together([letter.trigger for letter in letters if isinstance(letter.trigger, Woken)])
 
 
 def is_again(letter: Letter, other: Letter) -> bool:
