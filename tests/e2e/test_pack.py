@@ -76,7 +76,7 @@ def test_what_is_there_is_not_sent_and_only_what_changed_is(here: Here, server: 
     assert second["how"] == {"small": "reused", "more.bin": "new", "weights.bin": "reused"}
     moved = pack(here, f"{server.host}/models/y:v1", "--like", f"{server.host}/models/x:v2")
     assert moved["digest"] == second["digest"]
-    assert moved["how"] == {"small": "new", "more.bin": "mounted", "weights.bin": "mounted"}
+    assert moved["how"] == dict.fromkeys(("small", "more.bin", "weights.bin"), "mounted")
     verified = here.shale("verify", f"{server.host}/models/y:v1", "models/tiny")
     assert verified.returncode == 0, verified.stderr
 

@@ -156,6 +156,14 @@ async def test_into_another_repository_it_is_mounted(pool):
     assert pool.rough.registry.has("models/b", first.digest) == first.size
 
 
+async def test_what_is_read_again_is_mounted_all_the_same(pool):
+    first, _ = await pool.pack(await pool.job())
+    second, effects = await pool.pack(await unproven(pool, first, proven=True, repo="models/b"))
+    assert (effects, second.digest, second.reused) == (["Pack"], first.digest, True)
+    assert 16 << 20 <= sum(pool.reads) < 32 << 20
+    assert pool.sent == 0
+
+
 async def test_where_it_cannot_be_mounted_from_it_is_sent(pool):
     first, _ = await pool.pack(await pool.job())
     assert pool.rough.registry.delete("models/a", first.digest)

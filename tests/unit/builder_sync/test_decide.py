@@ -69,6 +69,11 @@ TABLE = {
         Seen(known=Known(blob=LAY)),
         Do(Pack(PROVEN, hash_first=True)),
     ),
+    "has what it reads again mounted all the same, if it is what was known": (
+        PROVEN,
+        Seen(known=Known(blob=LAY, places=("registry.example/other",))),
+        Do(Pack(PROVEN, hash_first=True, places=("registry.example/other",))),
+    ),
     "waits while another worker packs the same bytes": (WEIGHTS, Seen(now=NOW, known=Known(busy=BUSY)), ELSEWHERE),
     "waits while another worker packs what is known and nowhere": (
         WEIGHTS,

@@ -20,6 +20,7 @@ from shale.oci import plan, tarball
 from shale.oci.limits import Limits
 from shale.oci.manifest import title
 from shale.oci.plan import Unplannable
+from shale.oci.registry import Pushed
 from shale.runtime.beat import Beat
 from shale.sources.source import Source
 
@@ -99,31 +100,26 @@ class Packer(msgspec.Struct, frozen=True):
         began = time.monotonic()
         cut = plan.cut_from(layer, self.checkpoints)
         job = PackLayer(NOBODY, layer.part, self.source.uri, self.there.repo, layer, *self.globs, checkpoints=cut)
-        mounted = self._mounted(layer)
-        done = self._done(job)
-        how: How = "new" if not done.reused else "mounted" if done.digest == mounted else "reused"
+        mounted: list[Pushed] = []
+        done = self._done(job, mounted)
+        how: How = "new" if not done.reused else "mounted" if mounted else "reused"
         if how == "new":
             self.journal.sent(layer)
         return Packed(done, how, round(time.monotonic() - began, 3))
 
-    def _mounted(self, layer: Layer) -> str:
-        """Have the blob that the layer may turn out to be; return its digest, empty where it was here or is nowhere.
-
-        One that it is not after all is named by nobody here, and collected with whatever else is not.
-        """
-        registry, repo = self.there.registry, self.there.repo
-        digest = self.before.find(layer) if self.before.repo and not layer.root else ""
-        if not digest or registry.has(repo, digest) is not None:
-            return ""
-        return digest if registry.mount(repo, digest, self.before.repo) else ""
-
-    def _done(self, job: PackLayer) -> PackedLayer:
+    def _done(self, job: PackLayer, mounted: list[Pushed]) -> PackedLayer:
         """Hash first what is likely to be there, and small layers, which cost nothing; stream the rest."""
-        layer = job.layer
-        first = hashes_first(layer) or bool(self.before.find(layer)) or self.journal.knows(layer)
-        match pack_layer(
-            job, self.source, self.there.registry, steps(self._moved), cutter=self.cutter, hash_first=first
-        ):
+        layer, registry = job.layer, self.there.registry
+        before = self.before.find(layer)
+        first = hashes_first(layer) or bool(before) or self.journal.knows(layer)
+
+        def elsewhere(known: Pushed) -> bool:
+            if self.before.repo and known.digest == before and registry.mount(job.repo, before, self.before.repo):
+                mounted.append(known)
+            return bool(mounted)
+
+        moved = steps(self._moved)
+        match pack_layer(job, self.source, registry, moved, cutter=self.cutter, hash_first=first, elsewhere=elsewhere):
             case PackedLayer() as packed:
                 return packed
             case Refusal(reason, message) | Stall(reason, message):

@@ -23,10 +23,14 @@ class Find(msgspec.Struct, frozen=True):
 
 
 class Pack(msgspec.Struct, frozen=True):
-    """Read the layer and send it; with `hash_first` it is read twice, and sent only if it is not there."""
+    """Read the layer and send it; with `hash_first` it is read twice, and sent only if it is not there.
+
+    What it was known to be, and turns out to be, is mounted from one of the `places` where that lay.
+    """
 
     job: PackLayer
     hash_first: bool
+    places: tuple[str, ...] = ()
 
 
 Effect = ScanArtifact | Find | Pack
@@ -73,7 +77,8 @@ def _pack(job: PackLayer, seen: Seen) -> Decision:
     if known.busy is not None and seen.now < known.busy.until:
         what = f"another worker packs the bytes of {job.layer.name!r} just now: done once, they serve both"
         return Wait("PackedElsewhere", what, until=known.busy.until, again_in=AGAIN)
-    return Do(Pack(job, hash_first=not seen.sought and (is_small(job.layer) or known.candidate or doubted)))
+    first = not seen.sought and (is_small(job.layer) or known.candidate or doubted)
+    return Do(Pack(job, hash_first=first, places=known.places if first else ()))
 
 
 def _wait(seen: Seen, stall: Stall) -> Wait:

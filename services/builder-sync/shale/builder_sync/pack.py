@@ -38,6 +38,9 @@ MAX_LISTED = 800 * 1024
 Progress = Callable[[int], None]
 """Told after each block how many bytes of the layer are done; what it raises stops the work and leaves nothing."""
 
+Elsewhere = Callable[[Pushed], bool]
+"""Has a blob that was hashed come from another repository of the registry; False when it has to be sent."""
+
 Keeping = Callable[[PackLayer, tuple[Entry, ...]], Keeper | None]
 """Makes who keeps the place of an upload of these entries; None where it is not worth that."""
 
@@ -45,6 +48,12 @@ Keeping = Callable[[PackLayer, tuple[Entry, ...]], Keeper | None]
 def _nowhere(job: PackLayer, entries: tuple[Entry, ...]) -> None:
     """Keep no place."""
     del job, entries
+
+
+def _nowhere_else(known: Pushed) -> bool:
+    """Know of no other repository."""
+    del known
+    return False
 
 
 def hashes_first(layer: Layer) -> bool:
@@ -92,10 +101,12 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     cutter: Cutter | None = None,
     *,
     hash_first: bool,
+    elsewhere: Elsewhere = _nowhere_else,
 ) -> PackedLayer | Refusal | Stall:
     """Read the layer, hash it, and send it.
 
-    With `hash_first` it is sent only when the repository has it not: read twice, so that both readings must agree.
+    With `hash_first` it is sent only when the repository has it not, and cannot have it from `elsewhere`: read twice,
+    so that both readings must agree.
     Else it is hashed while it is sent. What was sent when the work is stopped, or fails for now, is kept by who
     `keeping` makes. `cutter` is kept between layers: the headers of a checkpoint are not read for each of its tiles.
     """
@@ -105,7 +116,11 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     reading = Reading(source, held, job.layer.root, Tee(spans(held.entries, root=job.layer.root)))
     there = _Receiver(registry, job.repo, keeping(job, held.entries))
     try:
-        return _pack(job, reading, there, progress, hash_first=hash_first)
+        known = _hashed(reading, lambda done: progress(min(done // 2, job.layer.size))) if hash_first else None
+        if known and (registry.has(job.repo, known.digest) == known.size or elsewhere(known)):
+            progress(job.layer.size)  # of another size, it is damaged there
+            return publish(registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
+        return _sent(job, reading, there, progress, known)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
@@ -191,14 +206,10 @@ class _Receiver(msgspec.Struct, frozen=True):
             self.keeper.forget()
 
 
-def _pack(
-    job: PackLayer, reading: Reading, there: _Receiver, progress: Progress, *, hash_first: bool
+def _sent(
+    job: PackLayer, reading: Reading, there: _Receiver, progress: Progress, known: Pushed | None
 ) -> PackedLayer | Refusal:
     size = job.layer.size
-    known = _hashed(reading, lambda done: progress(min(done // 2, size))) if hash_first else None
-    if known and there.registry.has(job.repo, known.digest) == known.size:  # of another size, it is damaged there
-        progress(size)
-        return publish(there.registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
             why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"

@@ -92,13 +92,12 @@ class BuilderSync:
                 return await self._pack(effect, job, seen, beat)
 
     async def _find(self, job: PackLayer, blob: Blob, places: tuple[str, ...], seen: Seen, beat: Beat) -> Seen:
-        told = None if self.registries.host(job.repo) else beat.moved
+        elsewhere = self._elsewhere(job, places, beat)
 
         def found(registry: Registry) -> str:
             beat.moved(0)
             if find.is_there(registry, job.repo, blob):
                 return "index"
-            elsewhere = tuple(find.Place(repo, told) for repo in places)
             return "mount" if find.is_mounted(registry, job.repo, blob, elsewhere) else ""
 
         how = await asyncio.to_thread(self._at, job, beat, found)
@@ -134,10 +133,15 @@ class BuilderSync:
                 return None
             return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
 
-        result = await asyncio.to_thread(self._read, effect, beat, keeping)
+        mounted: list[Pushed] = []
+        result = await asyncio.to_thread(self._read, effect, beat, keeping, mounted.append)
         if isinstance(result, PackedLayer):
-            return _told(effect.job, result, "HEAD" if result.reused else "sent")
+            return _told(effect.job, result, "mount" if mounted else "HEAD" if result.reused else "sent")
         return result
+
+    def _elsewhere(self, job: PackLayer, places: tuple[str, ...], beat: Beat) -> tuple[find.Place, ...]:
+        told = None if self.registries.host(job.repo) else beat.moved
+        return tuple(find.Place(repo, told) for repo in places)
 
     async def _named(self, job: PackLayer) -> str:
         """Return what names the layer's bytes, as far as its source tells it in time; what is wrong, reading shows."""
@@ -160,14 +164,23 @@ class BuilderSync:
             return Stall(source.reason, source.message)
         return scan_source(source, job.include, job.exclude, lambda: beat.moved(0), limits(job))
 
-    def _read(self, effect: Pack, beat: Beat, keeping: Keeping) -> Result:
+    def _read(self, effect: Pack, beat: Beat, keeping: Keeping, note: Callable[[Pushed], None]) -> Result:
         job, first = effect.job, effect.hash_first
         source = open_source(job.uri, self.roots, self.readers, job.title)
         if isinstance(source, Unscannable):
             return Stall(source.reason, source.message)
 
+        places = self._elsewhere(job, effect.places, beat)
+
         def read(registry: Registry) -> Result:
-            return pack_layer(job, source, registry, beat.moved, keeping, self._cutter, hash_first=first)
+            def elsewhere(known: Pushed) -> bool:
+                mounted = find.is_mounted(registry, job.repo, Blob(known.digest, known.size), places)
+                if mounted:
+                    note(known)
+                return mounted
+
+            cutter = self._cutter
+            return pack_layer(job, source, registry, beat.moved, keeping, cutter, hash_first=first, elsewhere=elsewhere)
 
         return self._at(job, beat, read)
 
