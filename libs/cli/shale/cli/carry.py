@@ -11,9 +11,9 @@ import msgspec
 from shale.cli import work
 from shale.cli.exits import CliError, usage
 from shale.cli.places import Place
-from shale.cli.progress import Count, steps
+from shale.cli.progress import Count, counter, steps
 from shale.contracts.errors import Transient
-from shale.oci import names
+from shale.oci import names, whole
 from shale.oci.descriptor import Descriptor
 from shale.oci.manifest import Document
 from shale.oci.registry import Body, Mismatch, Missing, Pushed
@@ -90,6 +90,28 @@ class Carrier(msgspec.Struct, frozen=True):
     def _moved(self, more: int) -> None:
         self.beat.heed()
         self.count(more)
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """Where an image is bound for: a repository and a tag, without one by digest alone; `force` moves the tag."""
+
+    there: Place
+    tag: str
+    force: bool = False
+
+
+def bring(image: Whole, goods: Goods, bound: Bound, beat: Beat, doing: str) -> tuple[tuple[str, ...], list[Carried]]:
+    """Have an image there under its tag and those beside it; return these, and what became of the blobs.
+
+    `doing` is what a terminal shows meanwhile. Raises CliError, Transient.
+    """
+    there, tag, force = bound.there, bound.tag, bound.force
+    tags = whole.tags_beside(image, tag, children=there.registry.orphans(there.repo)) if tag else ()
+    heed_tags(there, tags, force=force)
+    with counter(doing, image.size) as count:
+        carried = Carrier(beat, count).carry(image, goods, there)
+    move_tags(there, image, tags, force=force)
+    return tuple(name for name, _ in tags), carried
 
 
 def send(there: Place, body: Body, blob: Descriptor, moved: Count) -> Pushed | Mismatch:

@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import msgspec
 
 from shale.cli import carry, images, places, told, work
-from shale.cli.carry import Carrier
+from shale.cli.carry import Bound
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.places import Place
-from shale.cli.progress import counter
 from shale.cli.registries import Reach
-from shale.oci import whole
 from shale.oci.descriptor import Descriptor
 
 
@@ -75,12 +73,7 @@ def run(common: Common, options: Options) -> int:
         image = places.look(here, source)
         if target.digest not in {"", image.top.digest}:
             raise usage(f"{source} is {image.top.digest}: it cannot become {target}; write REPO:TAG")
-        children = there.registry.orphans(there.repo)
-        tags = whole.tags_beside(image, target.tag, children=children) if target.tag else ()
         places.check_push(there)
-        carry.heed_tags(there, tags, force=options.force)
-        with counter("copying", image.size) as count:
-            carried = Carrier(beat, count).carry(image, Away(here), there)
-        carry.move_tags(there, image, tags, force=options.force)
-    told.carried(common, told.Done(str(target), image.top.digest, tuple(tag for tag, _ in tags), carried))
+        brought = carry.bring(image, Away(here), Bound(there, target.tag, options.force), beat, "copying")
+    told.carried(common, told.Done(str(target), image.top.digest, *brought))
     return Exit.OK

@@ -5,12 +5,11 @@ from pathlib import Path
 import msgspec
 
 from shale.cli import carry, images, lacking, places, screen, told, work
-from shale.cli.carry import Carrier
+from shale.cli.carry import Bound
 from shale.cli.common import Common
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.images import Reference
 from shale.cli.places import Place
-from shale.cli.progress import counter
 from shale.cli.registries import Reach
 from shale.oci import unarchive, whole
 from shale.oci.descriptor import Descriptor
@@ -85,13 +84,9 @@ def _import(file: Path, there: Place, target: Reference, beat: Beat, *, force: b
         raise CliError(f"{file} cannot be read ({error.strerror}): give what `shale export` wrote") from error
     image = whole.gather(archive.top(target.tag), archive)
     places.check_push(there)
-    tags = whole.tags_beside(image, target.tag, children=there.registry.orphans(there.repo))
-    carry.heed_tags(there, tags, force=force)
     _heed_lacks(file, image, archive, there)
-    with counter("importing", image.size) as count:
-        carried = Carrier(beat, count).carry(image, Held(file, archive), there)
-    carry.move_tags(there, image, tags, force=force)
-    return told.Done(str(target), image.top.digest, tuple(tag for tag, _ in tags), carried)
+    brought = carry.bring(image, Held(file, archive), Bound(there, target.tag, force), beat, "importing")
+    return told.Done(str(target), image.top.digest, *brought)
 
 
 def _heed_lacks(file: Path, image: Whole, archive: Archive, there: Place) -> None:
