@@ -72,13 +72,13 @@ class Container:
         try:
             await asyncio.wait_for(process.wait(), grace)
         except TimeoutError:
-            self.kill()
-            await process.wait()
+            await self.kill()
 
-    def kill(self) -> None:
-        """End it at once."""
+    async def kill(self) -> None:
+        """End it at once, and see it end: who does not look leaves it to the loop that is closed meanwhile."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
+            await self._process.wait()
 
     async def probe(self, probe: Tree) -> bool:
         """Ask it whether it is well."""

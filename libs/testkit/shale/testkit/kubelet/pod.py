@@ -62,8 +62,7 @@ class PodLife:
         finally:
             for task in (life, ends):
                 task.cancel()
-            for one in self.containers:
-                one.kill()
+            await asyncio.gather(*(one.kill() for one in self.containers))
 
     async def _run(self) -> None:
         node = await self._scheduled()
