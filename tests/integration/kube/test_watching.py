@@ -19,7 +19,6 @@ from shale.testkit.apiserver import ApiServer
 from shale.testkit.asking import SOON, applied, take, there
 from shale.testkit.kube import ready
 from shale.testkit.samples import HOLD, MODEL, VERSION, model
-from shale.testkit.soon import soon
 
 PATH = "/apis/shale.dev/v1alpha1/models"
 
@@ -139,14 +138,23 @@ class Spy:
 
 
 async def test_bookmarks_move_a_silent_watch_on(connection, resources, ns):
-    """What it is told of is silent while others are written: without them it would come back with what is too old."""
+    """What it is told of is silent while others are written: without them it would come back with what is too old.
+
+    A server sends a bookmark for what is written while it is watched, and never for what was written before.
+    """
+
+    async def heard_of_noise():
+        first = int((await made(resources, model(ns, "noise"))).metadata.resource_version)
+        while spy.asked[-1] < first:
+            await made(resources, model(ns, f"noise-{uuid4().hex[:8]}"))
+            await asyncio.sleep(0.2)
+
     start = (await resources.list(MODEL)).resource_version
     spy = Spy(connection)
     picked = watching.events(spy, PATH, start, {"labelSelector": f"team={ns}"})  # pyright: ignore[reportArgumentType]
     waiting = asyncio.ensure_future(anext(picked))
     try:
-        noise = await made(resources, model(ns, "noise"))
-        await soon(lambda: spy.asked[-1:] >= [int(noise.metadata.resource_version)], SOON)
+        await asyncio.wait_for(heard_of_noise(), SOON)
         assert not waiting.done()
         mine = await made(resources, model(ns, "picked", labels={"team": ns}))
         told = await asyncio.wait_for(waiting, SOON)
