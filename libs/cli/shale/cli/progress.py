@@ -4,8 +4,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from shale.cli import screen
 
 Passing = Callable[[Iterable[bytes]], Iterator[bytes]]
 Count = Callable[[int], None]
@@ -27,9 +26,15 @@ def meter(what: str, total: int) -> Generator[Passing]:
 @contextmanager
 def counter(what: str, total: int) -> Generator[Count]:
     """Yield what is told of more bytes that are done, by any thread."""
+    if not screen.is_drawn_on(sys.stderr):
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 (a tenth of a second that a pipeline's log has no use for)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+
     bars = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
-    screen = Console(file=sys.stderr)
-    with Progress(*bars, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    console = Console(file=sys.stderr)
+    with Progress(*bars, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
 

@@ -1,21 +1,17 @@
 """What is printed: tables and documents to standard output, notes to standard error."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 import msgspec
-import yaml
-from rich.console import Console
-from rich.text import Text
 
 from shale.cli.common import Output
 
-WIDE = 4096
-"""Columns of a console that never wraps: a digest that is cut cannot be copied."""
-
-_STYLES = {"True": "green", "Ready": "green", "False": "yellow", "Failed": "red", "Deleting": "magenta"}
+_BETWEEN = "   "
+_ASKED = ("FORCE_COLOR", "TTY_COMPATIBLE")  # by which rich is told that what looks like a file is a terminal
 
 
 def clean(text: str) -> str:
@@ -23,15 +19,9 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """End as every other print does; its base's exit code would be another."""
-        raise BrokenPipeError
-
-
-def console(stream: TextIO) -> Console:
-    """Return a console that writes what it is given: no wrapping, no markup, no guessing."""
-    return _Console(file=stream, width=WIDE, soft_wrap=True, markup=False, highlight=False, emoji=False)
+def is_drawn_on(stream: TextIO) -> bool:
+    """Say whether a stream may be a terminal, with colours and bars; rich has the last word."""
+    return stream.isatty() or any(name in os.environ for name in _ASKED)
 
 
 class Sheet:
@@ -47,24 +37,34 @@ class Sheet:
         cleaned = [[clean(cell) for cell in row] for row in rows]
         for row in cleaned:
             self._widths = [max(width, len(cell)) for width, cell in zip(self._widths, row, strict=True)]
-        screen = console(sys.stdout)
         if not self._headed:
             self._headed = True
-            screen.print(self._line(self._header), style="bold")
+            self._print(self._header, header=True)
         for row in cleaned:
-            screen.print(self._line(row))
+            self._print(row)
 
-    def _line(self, cells: Sequence[str]) -> Text:
-        """Return one line; the last cell is not padded, so that nothing wraps that need not."""
+    def _print(self, cells: Sequence[str], *, header: bool = False) -> None:
+        """Print one line; the last cell is not padded, so that nothing wraps that need not."""
         padded = [cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True)]
-        styled = [Text(text, _STYLES.get(text.strip(), "")) for text in (*padded[:-1], padded[-1].rstrip())]
-        return Text("   ").join(styled)
+        line = (*padded[:-1], padded[-1].rstrip())
+        if not is_drawn_on(sys.stdout):
+            print(_BETWEEN.join(line), flush=True)
+            return
+        from shale.cli import drawing  # noqa: PLC0415 (it says why)
+
+        drawing.row(sys.stdout, line, _BETWEEN, header=header)
+
+
+def _yaml(tree: Any, *, begun: bool) -> str:  # noqa: ANN401 (any JSON value)
+    import yaml  # noqa: PLC0415 (most answers are no YAML)
+
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, explicit_start=begun)
 
 
 def document(tree: Any, output: Output) -> None:  # noqa: ANN401 (any JSON value)
     """Print plain data as YAML or as JSON."""
     if output == "yaml":
-        print(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), end="")
+        print(_yaml(tree, begun=False), end="")
     else:
         print(json.dumps(tree, indent=2, ensure_ascii=False))
 
@@ -72,9 +72,7 @@ def document(tree: Any, output: Output) -> None:  # noqa: ANN401 (any JSON value
 def line(tree: Any, output: Output = "json") -> None:  # noqa: ANN401 (any JSON value)
     """Print plain data, one of many, at once: a line of JSON, or a YAML document behind its `---`."""
     if output == "yaml":
-        tree = msgspec.to_builtins(tree)
-        text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, explicit_start=True)
-        print(text, end="", flush=True)
+        print(_yaml(msgspec.to_builtins(tree), begun=True), end="", flush=True)
     else:
         print(msgspec.json.encode(tree).decode(), flush=True)
 

@@ -9,8 +9,6 @@ import os
 import stat
 from pathlib import Path
 
-import yaml
-
 from shale.secrets import manifest, names, rules
 from shale.secrets.hidden import Hidden
 from shale.secrets.secret import Forbidden, Malformed, Missing, Refused, Secret
@@ -63,14 +61,12 @@ def _read(held: int, path: Path, namespace: str, name: str) -> Secret | Refused:
         text = Hidden(file.read(MOST + 1))
     if len(text.reveal()) > MOST:
         return Malformed(f"{path} is larger than {MOST} bytes: that is no Secret")
+    import yaml  # noqa: PLC0415 (a command that needs no Secret does not wait for it)
+
     try:
         tree = yaml.safe_load(text.reveal())
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:  # it quotes what it cannot read
-        return Malformed(f"{path} is not YAML{_line(error)}")
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        return Malformed(f"{path} is not YAML{f' (line {mark.line + 1})' if mark else ''}")
     secret = manifest.read(tree, namespace, name)
     return rules.used(secret) if isinstance(secret, Secret) else secret
-
-
-def _line(error: Exception) -> str:
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return f" (line {mark.line + 1})" if mark else ""

@@ -6,7 +6,7 @@ import msgspec
 from rich.text import Text
 from rich.tree import Tree
 
-from shale.cli import anatomy, images, screen
+from shale.cli import anatomy, drawing, images, screen
 from shale.cli.anatomy import Anatomy, DocumentView, LayerView
 from shale.cli.common import Common
 from shale.cli.exits import Exit
@@ -34,7 +34,7 @@ def run(common: Common, options: Options) -> int:
     if common.machine:
         screen.document(msgspec.to_builtins(found), common.output)
     else:
-        screen.console(sys.stdout).print(_tree(found, anatomy.MOST_FILES if common.output == "wide" else SHOWN))
+        drawing.console(sys.stdout).print(_tree(found, anatomy.MOST_FILES if common.output == "wide" else SHOWN))
     return Exit.OK
 
 

@@ -30,8 +30,8 @@ from shale.oci.distribution.silence import Silences
 from shale.oci.registry import BLOCK
 
 PIECE = 2**18
-"""What one `send` may take as long as a connection may take: so a body is slow only below 26 KB/s. And what must come
-of an answer's body while we wait `Patience.read` for it: 8 KB/s."""
+"""What must go out of a body within a connection's time-out: so it is slow only below 26 KB/s. And what must come of
+an answer's body while we wait `Patience.read` for it: 8 KB/s."""
 
 _AGENT = "shale/0.1"
 
