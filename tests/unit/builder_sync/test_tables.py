@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shale.builder_sync import tables
+from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import pack_layer, scan_source
 from shale.builder_sync.results import Listed
 from shale.builder_sync.tables import Tee, spans
@@ -18,7 +19,7 @@ from shale.contracts.jobs import PackLayer
 from shale.oci import digest, plan, tarball
 from shale.oci.layout import Layout
 from shale.oci.limits import limits_of
-from shale.oci.registry import Pushed
+from shale.oci.registry import Pushed, push
 from shale.oci.tarball import Content, Entry
 from shale.sources import roots
 from shale.sources.schemes import open_source
@@ -141,7 +142,7 @@ def test_all_blocks_pass_and_the_reading_is_closed_with_them():
     assert tee.table(Pushed(digest.of(layer), len(layer))) == heard(entries, layer)
 
 
-def packed(tmp_path, registry, *, hash_first):
+def packed(tmp_path, registry, *, hash_first, before=None):
     """Pack a folder's layers; return what is said of them."""
     source = open_source("file:///models/x", roots.parse(f"/models={tmp_path}/models"))
     assert not isinstance(source, Unscannable)
@@ -150,7 +151,7 @@ def packed(tmp_path, registry, *, hash_first):
     layers = plan.plan_layers(listed.files, listed.small, limits_of(""))
     assert isinstance(layers, tuple)
     jobs = [PackLayer(ABOUT, layer.part, source.uri, REPO, layer) for layer in layers]
-    found = [pack_layer(job, source, registry, lambda _: None, hash_first=hash_first) for job in jobs]
+    found = [pack_layer(job, source, registry, lambda _: None, hash_first=hash_first, before=before) for job in jobs]
     return [one for one in found if isinstance(one, PackedLayer)]
 
 
@@ -185,3 +186,38 @@ def test_what_only_seems_to_be_safetensors_is_packed_all_the_same(tmp_path, hash
     layers = packed(tmp_path, registry, hash_first=hash_first)
     assert [(layer.table, layer.table_size) for layer in layers] == [("", 0)] * 2
     assert registry.has(REPO, layers[1].digest) == layers[1].size
+
+
+OTHER = b"another table"
+
+
+@pytest.mark.parametrize(
+    ("before", "believed"),
+    [
+        pytest.param({}, True, id="is the same and has its table"),
+        pytest.param({"digest": digest.of(b"")}, False, id="is another"),
+        pytest.param({"table": digest.of(b"")}, False, id="has lost its table"),
+        pytest.param({"table_size": 1}, False, id="has a damaged table"),
+    ],
+)
+def test_a_layer_that_was_there_before_keeps_its_table_when_what_was_before(tmp_path, before, believed):
+    model, registry = tmp_path / "models" / "x", Layout(tmp_path / "registry")
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(checkpoint({"c": 9 << 20, "d": 8 << 20}))
+    first = packed(tmp_path, registry, hash_first=False)[1]
+    push(registry, REPO, OTHER, digest.of(OTHER))
+    known = {"digest": first.digest, "size": first.size, "table": digest.of(OTHER), "table_size": len(OTHER)}
+    again = packed(tmp_path, registry, hash_first=True, before=Blob(**known | before))[1]
+    assert again.reused
+    assert again.table == (digest.of(OTHER) if believed else first.table)
+    assert registry.has(REPO, again.table) == again.table_size
+
+
+def test_a_layer_that_is_sent_after_all_is_heard_on_its_way(tmp_path):
+    model, registry = tmp_path / "models" / "x", Layout(tmp_path / "registry")
+    model.mkdir(parents=True)
+    (model / "model.safetensors").write_bytes(checkpoint({"c": 17 << 20}))
+    was = Blob(digest.of(b""), 0, digest.of(OTHER), len(OTHER))
+    sent = packed(tmp_path, registry, hash_first=True, before=was)[1]
+    assert not sent.reused
+    assert table.decode(read(registry, sent.table)).layer == sent.digest

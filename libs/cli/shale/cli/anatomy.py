@@ -79,7 +79,7 @@ def look(store: Store, image: Image) -> Anatomy:
     registry, repo = store.registry, image.reference.repo
     names = registry.tags(repo)
     named_by = _tags(registry, image, names[:MOST_TAGS])
-    tabled = {one.layer: one.digest for one in tables.named(registry, image)}
+    tabled = {one.layer: one.digest for one in tables.named(registry, image.reference.repo, image.top.digest)}
     layers = [
         msgspec.structs.replace(
             _layer(registry, image, layer, named_by.get(layer.digest, [])), table=tabled.get(layer.digest, "")

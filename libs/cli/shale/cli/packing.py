@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from shale.builder_sync.cutting import Cutter
+from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import hashes_first, pack_layer
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.cli import work
@@ -33,18 +34,22 @@ NOBODY = About("modelversion", "", "", "", 0)
 
 
 class Before(msgspec.Struct, frozen=True):
-    """A version before: its layers' keys and digests, and the repository of this registry where they lie.
+    """A version before: its layers by their keys, and the repository of this registry where they lie.
 
     The latter is empty where it is the same, or another registry's.
     """
 
-    layers: tuple[tuple[Key, str], ...] = ()
+    layers: tuple[tuple[Key, Blob], ...] = ()
     repo: str = ""
 
-    def find(self, layer: Layer) -> str:
-        """Return the digest of the layer that has the same key; nothing where none has."""
+    def find(self, layer: Layer) -> Blob | None:
+        """Return the layer that has the same key; None where none has."""
         wanted = key(layer)
-        return next((digest for one, digest in self.layers if one == wanted), "")
+        return next((blob for one, blob in self.layers if one == wanted), None)
+
+    def digest(self, layer: Layer) -> str:
+        """Return the digest of that layer; nothing where there is none."""
+        return blob.digest if (blob := self.find(layer)) else ""
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -111,15 +116,18 @@ class Packer(msgspec.Struct, frozen=True):
         """Hash first what is likely to be there, and small layers, which cost nothing; stream the rest."""
         layer, registry = job.layer, self.there.registry
         before = self.before.find(layer)
-        first = hashes_first(layer) or bool(before) or self.journal.knows(layer)
+        first = hashes_first(layer) or before is not None or self.journal.knows(layer)
 
         def elsewhere(known: Pushed) -> bool:
-            if self.before.repo and known.digest == before and registry.mount(job.repo, before, self.before.repo):
+            near = self.before.repo if before and before.digest == known.digest else ""
+            if near and registry.mount(job.repo, known.digest, near):
                 mounted.append(known)
             return bool(mounted)
 
-        moved = steps(self._moved)
-        match pack_layer(job, self.source, registry, moved, cutter=self.cutter, hash_first=first, elsewhere=elsewhere):
+        match pack_layer(
+            job, self.source, registry, steps(self._moved), cutter=self.cutter,
+            hash_first=first, elsewhere=elsewhere, before=before if before and before.table else None,
+        ):  # fmt: skip
             case PackedLayer() as packed:
                 return packed
             case Refusal(reason, message) | Stall(reason, message):

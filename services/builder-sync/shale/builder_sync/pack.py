@@ -13,8 +13,9 @@ import msgspec
 from shale.builder_sync.arranging import cut_up
 from shale.builder_sync.contents import Contents, contents
 from shale.builder_sync.cutting import Cutter
+from shale.builder_sync.find import is_there
 from shale.builder_sync.headers import UncuttableError
-from shale.builder_sync.known import is_small
+from shale.builder_sync.known import Blob, is_small
 from shale.builder_sync.places import Keeper
 from shale.builder_sync.recipe import blocks
 from shale.builder_sync.results import Listed, Refusal, Stall
@@ -102,6 +103,7 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     *,
     hash_first: bool,
     elsewhere: Elsewhere = _nowhere_else,
+    before: Blob | None = None,
 ) -> PackedLayer | Refusal | Stall:
     """Read the layer, hash it, and send it.
 
@@ -109,6 +111,7 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     so that both readings must agree.
     Else it is hashed while it is sent. What was sent when the work is stopped, or fails for now, is kept by who
     `keeping` makes. `cutter` is kept between layers: the headers of a checkpoint are not read for each of its tiles.
+    A layer that turns out to be what it was `before` keeps its table: its tensors are not hashed beside it.
     """
     held = contents(job, source, cutter or Cutter(), lambda: progress(0))
     if isinstance(held, (Refusal, Stall)):
@@ -116,11 +119,13 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     reading = Reading(source, held, job.layer.root, Tee(spans(held.entries, root=job.layer.root)))
     there = _Receiver(registry, job.repo, keeping(job, held.entries))
     try:
-        known = _hashed(reading, lambda done: progress(min(done // 2, job.layer.size))) if hash_first else None
-        if known and (registry.has(job.repo, known.digest) == known.size or elsewhere(known)):
-            progress(job.layer.size)  # of another size, it is damaged there
-            return publish(registry, job.repo, reading.tee, packed(job.layer, known, reused=True))
-        return _sent(job, reading, there, progress, known)
+        if not hash_first:
+            return _sent(job, reading, there, progress, None)
+        known = _hashed(reading.unheard() if before else reading, lambda done: progress(min(done // 2, job.layer.size)))
+        if registry.has(job.repo, known.digest) != known.size and not elsewhere(known):
+            return _sent(job, reading, there, progress, known)  # of another size, it is damaged there
+        progress(job.layer.size)
+        return _there(job, reading, registry, known, before)
     except SourceChangedError as error:
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
@@ -134,6 +139,10 @@ class Reading(msgspec.Struct, frozen=True):
     held: Contents
     root: bool
     tee: Tee
+
+    def unheard(self) -> "Reading":
+        """Return the same body with nobody who hears its tensors."""
+        return msgspec.structs.replace(self, tee=Tee(()))
 
     @property
     def size(self) -> int:
@@ -212,10 +221,26 @@ def _sent(
     size = job.layer.size
     match there.send(reading, known, lambda done: progress(min((known.size + done) // 2 if known else done, size))):
         case Mismatch():
-            why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
-            return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
+            return _changed(job)
         case Pushed() as pushed:
             return publish(there.registry, job.repo, reading.tee, packed(job.layer, pushed, reused=False))
+
+
+def _changed(job: PackLayer) -> Refusal:
+    why = "gave other bytes when it was read again, with the same times: try again when nobody writes there"
+    return Refusal("SourceChanged", f"{job.layer.name!r} in {place(job)} {why}")
+
+
+def _there(
+    job: PackLayer, reading: Reading, registry: Registry, known: Pushed, before: Blob | None
+) -> PackedLayer | Refusal:
+    """Return a layer that need not be sent, with the table that it had before, or that it was heard to have."""
+    found = packed(job.layer, known, reused=True)
+    if before and before.digest == known.digest and is_there(registry, job.repo, before):
+        return msgspec.structs.replace(found, table=before.table, table_size=before.table_size)
+    if before and _hashed(reading, lambda _: None) != known:
+        return _changed(job)
+    return publish(registry, job.repo, reading.tee, found)
 
 
 def _hashed(reading: Reading, progress: Progress) -> Pushed:

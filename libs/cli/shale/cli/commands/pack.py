@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from shale.builder_sync.cutting import Cutter
+from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import scan_source
 from shale.builder_sync.results import Listed, Stall
 from shale.cli import carry, images, packing, places, screen, work
@@ -20,6 +21,7 @@ from shale.cli.journal import Journal
 from shale.cli.packing import Before, How, Key, Packed, Packer
 from shale.cli.places import Place
 from shale.cli.progress import counter
+from shale.cli.pulling import tables
 from shale.cli.registries import Reach
 from shale.contracts.amounts import amount
 from shale.contracts.artifact import Layer
@@ -27,6 +29,7 @@ from shale.oci import manifest
 from shale.oci.descriptor import FILEPATH, MODEL_WEIGHT_CONFIG, Descriptor
 from shale.oci.limits import Limits, limits_of
 from shale.oci.manifest import Image
+from shale.oci.tensors import LayerTable
 from shale.oci.whole import Whole
 from shale.runtime.beat import Beat
 from shale.sources.filesystem import to_uri
@@ -124,25 +127,36 @@ def _before(task: Task, layers: tuple[Layer, ...]) -> Before:
     """
     there, target, like = task.there, task.target, task.options.like
     named = there.registry.resolve(there.repo, target.tag)
-    found = _layers(there, target) if named else ()
-    if named and Counter(one for one, _ in found) != Counter(packing.key(layer) for layer in layers):
+    found = _layers(there, target, there) if named else ()
+    if named and Counter(key for key, _ in found) != Counter(packing.key(layer) for layer in layers):
         raise carry.taken(str(target), named.digest, CURE)
     if not like:
         return Before(found)
     wanted = images.parse(like)
     other = places.beside(task.common, wanted.repo, there, task.options.reach, task.beat)
-    near = places.near(other, there) and other.repo != there.repo
-    return Before(_layers(other, wanted), wanted.repo if near else "")
+    near = places.near(other, there)
+    return Before(_layers(other, wanted, there), wanted.repo if near and other.repo != there.repo else "")
 
 
-def _layers(place: Place, reference: Reference) -> tuple[tuple[Key, str], ...]:
-    """Return the layers of an image by name and size, as its ModelPack manifest has them; none where it has none."""
+def _layers(place: Place, reference: Reference, there: Place) -> tuple[tuple[Key, Blob], ...]:
+    """Return the layers of an image by name and size, as its ModelPack manifest has them; none where it has none.
+
+    With their tables if they lie `there`: who may push to a repository may name its images' tables.
+    """
     registry, repo = place.registry, place.repo
     top = registry.resolve(repo, reference.digest or reference.tag)
     if top is None:
         raise CliError(f"{reference} is not in the registry {place.where}: look whether its name is right")
     pack = images.model_pack(registry, repo, top)
-    return tuple((_key(layer), layer.digest) for layer in pack.layers) if pack else ()
+    if pack is None:
+        return ()
+    ours = places.near(place, there) and repo == there.repo
+    tabled = {one.layer: one for one in tables.named(registry, repo, top.digest)} if ours else {}
+    return tuple((_key(layer), _blob(layer, tabled.get(layer.digest))) for layer in pack.layers)
+
+
+def _blob(layer: Descriptor, table: LayerTable | None) -> Blob:
+    return Blob(layer.digest, layer.size, table.digest, table.size) if table else Blob(layer.digest, layer.size)
 
 
 def _key(layer: Descriptor) -> Key:
@@ -203,7 +217,7 @@ def _publish(there: Place, target: Reference, packed: list[Packed], beat: Beat) 
 
 def _show_plan(common: Common, target: Reference, layers: tuple[Layer, ...], before: Before) -> None:
     rows = [
-        {"name": one.name, "bytes": one.size, "files": packing.count(one), "before": before.find(one)}
+        {"name": one.name, "bytes": one.size, "files": packing.count(one), "before": before.digest(one)}
         for one in layers
     ]  # fmt: skip
     if common.machine:

@@ -34,7 +34,7 @@ def find(registry: Registry, image: Image, *, worth: int = WORTH) -> Tables:
     found: dict[str, Table] = {}
     fetched, complaints = 0, list[str]()
     sizes = {layer.digest: layer.size for layer in image.layers}
-    for entry in named(registry, image):
+    for entry in named(registry, image.reference.repo, image.top.digest):
         layer = entry.layer
         if layer in found or layer not in sizes or not _worth(entry.size, sizes[layer], worth):
             continue
@@ -47,14 +47,14 @@ def find(registry: Registry, image: Image, *, worth: int = WORTH) -> Tables:
     return Tables(found, fetched, tuple(complaints))
 
 
-def named(registry: Registry, image: Image) -> Iterator[LayerTable]:
-    """Yield what an image's tables are named."""
-    repo, left = image.reference.repo, MOST
-    for entry in _referring(registry, image):
+def named(registry: Registry, repo: str, top: str) -> Iterator[LayerTable]:
+    """Yield what the tables of an image, by its digest, are named. Raises Transient."""
+    left = MOST
+    for entry in _referring(registry, repo, top):
         if left and entry.artifact_type == TENSORS:
             left -= 1
             document = _document(registry, repo, entry.digest)
-            if document and _refers(document, image):
+            if document and document.subject is not None and document.subject.digest == top:
                 with suppress(ValueError):  # it is no such artifact after all
                     yield from tensors.tables(document).values()
 
@@ -63,15 +63,11 @@ def _worth(table: int, layer: int, worth: int) -> bool:
     return table * worth <= layer and table > 0
 
 
-def _referring(registry: Registry, image: Image) -> tuple[Descriptor, ...]:
+def _referring(registry: Registry, repo: str, top: str) -> tuple[Descriptor, ...]:
     try:
-        return referrers(registry, image.reference.repo, image.top.digest)
+        return referrers(registry, repo, top)
     except ValueError:
         return ()  # somebody put something else in their place: without tables all is fetched
-
-
-def _refers(document: Manifest, image: Image) -> bool:
-    return document.subject is not None and document.subject.digest == image.top.digest
 
 
 def _document(registry: Registry, repo: str, digest: str) -> Manifest | None:
