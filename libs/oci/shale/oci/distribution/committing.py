@@ -11,6 +11,7 @@ from shale.oci.distribution.transport import Lost
 from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed
 
+_CREATED = 201
 _OUT_OF_STEP = frozenset({GONE, 416})
 
 
@@ -59,6 +60,7 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
     try:
         answer = put()
         judge(repo, answer, "send a blob whole" if renews else "publish a blob")
+        _created(repo, answer)
     except (Lost, Spoilt) as failed:
         if there(repo, pushed):
             return pushed
@@ -70,6 +72,12 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
         told = answer.header("Docker-Content-Digest")
         raise ValueError(f"{repo.client.host} published {told} when we pushed {pushed.digest} to {repo.name}")
     return pushed
+
+
+def _created(repo: Repository, answer: Answer) -> None:
+    """Raise Lost for a success that is none in the specification (201): they may publish it later, or never."""
+    if answer.status != _CREATED:
+        raise Lost(f"{repo.client.host} answers {answer.status} to a whole blob, and has it not")
 
 
 def there(repo: Repository, pushed: Pushed) -> bool:
