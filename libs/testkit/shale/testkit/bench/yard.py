@@ -27,9 +27,10 @@ from shale.runtime.bus.jetplane import JetPlane
 from shale.runtime.bus.provision import provision
 from shale.runtime.installed import services
 from shale.sources.listing import version
+from shale.testkit.bench import lean
 from shale.testkit.bench.measure import BenchError
 from shale.testkit.nats import NatsServer
-from shale.testkit.processes import Process, service
+from shale.testkit.processes import Process
 
 MOST = 64 << 20
 """Bytes that a stream may hold here."""
@@ -45,10 +46,11 @@ class _Delivered(Protocol):
 
 
 class Yard:
-    """One server, and workers that come and go."""
+    """One server, and workers that come and go, each as its image has it."""
 
     def __init__(self, bus: Bus, folder: Path, environ: Mapping[str, str]) -> None:
-        self.bus, self._folder, self._environ = bus, folder, environ
+        self.bus, self._folder = bus, folder
+        self._environ = {**environ, **lean.environ(NAME, folder / "lean")}
         self.workers: list[Process] = []
         self._heard: asyncio.Queue[LayerPacked | LayerRefused] = asyncio.Queue()
         self._numbers = itertools.count()
@@ -75,7 +77,7 @@ class Yard:
     def start(self) -> Process:
         """Start one more worker."""
         number = next(self._numbers)
-        worker = Process(f"{NAME}#{number}", service(NAME), self._environ, self._folder / f"{NAME}-{number}.log")
+        worker = Process(f"{NAME}#{number}", lean.command(NAME), self._environ, self._folder / f"{NAME}-{number}.log")
         self.workers.append(worker)
         return worker.start()
 
