@@ -15,11 +15,11 @@ from shale.testkit.bench.stage import Stage, asked, ours, run, tell
 KIND = "mlp.down_proj"
 
 
-def sent(stage: Stage, meter: Meter, name: str, changed: Sequence[str] = ()) -> tuple[int, int]:
+def sent(stage: Stage, meter: Meter, repo: str, name: str = "base", changed: Sequence[str] = ()) -> tuple[int, int]:
     """Push one model; return the bytes that went to the registry, and those of the files that are not the first's."""
     model, before = stage.model(name, changed), meter.up
     with stage.room() as work:
-        run(ours(Task(model, meter.host, "bench/tensors", work, TAG if name == "base" else name), layout="tensors"))
+        run(ours(Task(model, meter.host, f"bench/{repo}", work, TAG if name == "base" else name), layout="tensors"))
     first = {path.name: path.stat().st_ino for path in stage.model().iterdir()}
     files = [path for path in model.glob("*.safetensors") if path.stat().st_ino != first.get(path.name)]
     return meter.up - before, sum(path.stat().st_size for path in files)
@@ -47,9 +47,10 @@ def main() -> None:
     }
     with stage.registry() as registry, Meter(registry.host) as meter:
         try:
-            first, _ = sent(stage, meter, "base")
+            first, _ = sent(stage, meter, "first")
             for name, changed in changes.items():
-                found[name] = told(*sent(stage, meter, name, changed), weights.size_of(tensors, changed), size)
+                sent(stage, meter, name)  # each after the first alone: what one changed is not there for the next
+                found[name] = told(*sent(stage, meter, name, name, changed), weights.size_of(tensors, changed), size)
         except BenchError as error:
             tell({"not_measured": stage.why(error)})
             return
