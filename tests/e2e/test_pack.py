@@ -107,6 +107,8 @@ def test_tiles_are_the_same_from_any_shards_and_the_originals_come_back(here: He
     folder, other = here.folder / "models" / "tiny", here.folder / "models" / "other"
     image, tensors = f"{server.host}/models/cut", model()
     files = shards.write(folder, dealt(tensors, 3))
+    files["model-lora.safetensors"] = shards.shard(tensors[:2])  # named as a tile is, and none
+    (folder / "model-lora.safetensors").write_bytes(files["model-lora.safetensors"])
     first = pack(here, f"{image}:v1", "--layout", "tensors")
     tiles = [name for name in first["how"] if name.endswith(".safetensors")]
     assert len(tiles) >= 3
@@ -116,6 +118,7 @@ def test_tiles_are_the_same_from_any_shards_and_the_originals_come_back(here: He
     for path in folder.glob("model*"):
         path.unlink()
     shards.write(folder, dealt(tensors[::-1], 5))
+    (folder / "model-lora.safetensors").write_bytes(files["model-lora.safetensors"])
     second = pack(here, f"{image}:v2", "--layout", "tensors", "--like", f"{image}:v1")
     assert [name for name, how in second["how"].items() if how == "new"] == ["small"]
     pulled = here.shale("pull", f"{image}:v1", str(other), "--original")

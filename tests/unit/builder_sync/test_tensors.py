@@ -1,12 +1,14 @@
 """Layout `tensors`, from a folder to layers: cut, packed, unpacked, and loaded by who knows nothing of it."""
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from shale.builder_sync.cutting import ORIGINALS
+from shale.builder_sync.cutting import ORIGINALS, TILES
 from shale.builder_sync.pack import scan_source
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.contracts.artifact import PackedLayer
@@ -137,7 +139,9 @@ def test_the_originals_of_another_cut_stay_behind(world, tmp_path):
     out = again.unpacked(layers, tmp_path / "second")
     assert loaded(out) == {one.name: data_of(one) for one in tensors}
     kept = {path.name for path in (out / ORIGINALS).iterdir()}
-    assert kept == {INDEX, *(name for name in layers if name != "small")}
+    cut = sorted(name for name in layers if name != "small")
+    assert kept == {INDEX, f"{INDEX}{TILES}", *cut}
+    assert json.loads((out / ORIGINALS / f"{INDEX}{TILES}").read_bytes()) == {"tiles": cut}
 
 
 def broken(world):

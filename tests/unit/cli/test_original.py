@@ -55,6 +55,8 @@ def tiled(registry, source, room=None, tag="v1"):
     for one, tiling in zip(found, planned, strict=True):
         held = restore.held({shard: headers[shard] for shard in one.shards})
         small[tiling.index_path] = tiling.index
+        named = {"tiles": [tile.path for tile in tiling.tiles]}
+        small[f".shale/originals/{tiling.index_path}.tiles"] = json.dumps(named).encode()
         for tile in tiling.tiles:
             pieces = restore.slices(parsed_tile(tile), held)
             weights[tile.path] = tile.header + b"".join(source[p.file][p.offset : p.offset + p.length] for p in pieces)
@@ -104,6 +106,33 @@ def test_two_checkpoints_of_one_folder_with_equal_names_keep_apart(registry, tmp
     assert files(tmp_path / "out") == source
 
 
+LOOKALIKES = {
+    "an adapter": {"model-lora.safetensors": checkpoint(random_tensors(["model.layers.0.q.weight"], 9))},
+    "a copy under another name": {"model-ema.safetensors": checkpoint(TENSORS)},
+    "a checkpoint whose name begins alike": sharded(random_tensors(["x.weight", "y.weight"], 50), 2, "model-ema"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("beside", LOOKALIKES.values(), ids=LOOKALIKES.keys())
+def test_what_only_looks_like_a_tile_stays(registry, tmp_path, beside, count):
+    source = sharded(TENSORS, count) | beside
+    tiled(registry, source)
+    pulled(registry, tmp_path / "out", original=True)
+    assert files(tmp_path / "out") == source
+
+
+def test_a_tensor_that_no_index_named_comes_back(registry, tmp_path):
+    source = sharded(TENSORS, 2)
+    named = json.loads(source["model.safetensors.index.json"])
+    for name in [*TENSORS][::2]:
+        del named["weight_map"][name]
+    source["model.safetensors.index.json"] = json.dumps(named).encode()
+    tiled(registry, source)
+    pulled(registry, tmp_path / "out", original=True)
+    assert files(tmp_path / "out") == source
+
+
 def test_the_source_at_hand_is_not_fetched_again(registry, tmp_path):
     source = sharded(random_tensors(TENSORS, 50_000), 3)
     tiled(registry, source)
@@ -147,6 +176,7 @@ def test_what_is_written_otherwise_than_it_was_read_is_found_out(registry, tmp_p
         original.give_back(tmp_path / "laid", tmp_path / "spare", ())
 
 
+LIST = f".shale/originals/model{index.SUFFIX}.tiles"
 SPOILT = {
     "a tensor is in no tile": lambda kept: kept | {".shale/originals/model.safetensors": head({"other": b"x"})},
     "a tensor has another shape": lambda kept: (
@@ -154,6 +184,9 @@ SPOILT = {
     ),
     "what is kept is no header": lambda kept: kept | {".shale/originals/model.safetensors": b"nonsense"},
     "a file of no checkpoint": lambda kept: kept | {".shale/originals/b/model.safetensors": head({"x": b"x"})},
+    "no tiles are named": lambda kept: {path: kept[path] for path in kept if path != LIST},
+    "what names the tiles is nonsense": lambda kept: kept | {LIST: b"[" * 100_000},
+    "a tile is named that is not here": lambda kept: kept | {LIST: b'{"tiles": ["../x"]}'},
     "the index is gone": lambda kept: {path: kept[path] for path in kept if not path.endswith(index.SUFFIX)},
 }
 

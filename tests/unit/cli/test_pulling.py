@@ -293,6 +293,19 @@ def test_a_registry_that_answers_other_bytes_is_found_out(registry, tmp_path):
     assert holds(tmp_path / "out", NEW)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [b'{"a":{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}}", b"{}", b"[", b""],
+    ids=["deep", "empty", "cut", "none"],
+)
+def test_a_header_that_is_none_is_passed_over(registry, tmp_path, header):
+    image, size = packed(registry, NEW)
+    (tmp_path / "have").mkdir()
+    (tmp_path / "have" / "odd.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(99))
+    assert pulled(registry, tmp_path / "out", tmp_path / "have").fetched >= size
+    assert image
+
+
 def test_what_is_no_file_is_not_waited_for(registry, tmp_path):
     packed(registry, NEW)
     have = folder(tmp_path / "have", BASE)

@@ -30,6 +30,8 @@ from shale.weights.tiles import Tiling
 
 ORIGINALS: Final = ".shale/originals"
 """Where an image keeps the headers of the files that it was made of, and their index: each at its own path below."""
+TILES: Final = ".tiles"
+"""Ends the name of what says there which files are an index's tiles: no name of a file tells that for sure."""
 FRAMING: Final = 16 * tarball.BLOCK
 """Bytes of a layer beside its one file, at most: headers for names of 4096 bytes, padding, the end."""
 
@@ -155,7 +157,7 @@ def _cut(
 
 
 def _small(source: Source, told: Checkpoint, tiling: Tiling, read: Mapping[str, Read]) -> Iterator[Made]:
-    """Yield the original headers, the original index if there is one, and the new one in its place."""
+    """Yield the original headers, the original index if there is one, the new one in its place, and the tiles' list."""
     for shard in told.shards:
         size = read[shard.path].header.length
         entry = Entry(f"{ORIGINALS}/{shard.path}", size=size, mode=shard.mode, digest=read[shard.path].digest)
@@ -165,5 +167,6 @@ def _small(source: Source, told: Checkpoint, tiling: Tiling, read: Mapping[str, 
         mode, found = old.mode, digest.of(headers.read_whole(source, old))
         entry = Entry(f"{ORIGINALS}/{told.path}", size=old.size, mode=mode, digest=found)
         yield Made(entry, (Part(headers.content_of(old), 0, old.size),))
-    index = Entry(told.path, size=len(tiling.index), mode=mode, digest=digest.of(tiling.index))
-    yield Made(index, (tiling.index,))
+    named = msgspec.json.encode({"tiles": [tile.path for tile in tiling.tiles]})
+    for path, data, bits in ((told.path, tiling.index, mode), (f"{ORIGINALS}/{told.path}{TILES}", named, 0o644)):
+        yield Made(Entry(path, size=len(data), mode=bits, digest=digest.of(data)), (data,))

@@ -20,7 +20,9 @@ from shale.weights.restore import Held
 from shale.weights.safetensors import Broken, Header
 from shale.weights.table import Range
 
-ORIGINALS = Path(".shale", "originals")
+OURS = Path(".shale")
+"""What an image of tiles has beside its files; `shale.builder_sync.cutting` says what lies there."""
+ORIGINALS, TILES = OURS / "originals", ".tiles"
 _SUFFIX = ".safetensors"
 
 
@@ -29,6 +31,12 @@ class Restored(msgspec.Struct, frozen=True):
 
     files: int = 0
     proven: int = 0
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What an image says of one checkpoint: which of its files are tiles, by their paths."""
+
+    tiles: tuple[str, ...]
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -45,14 +53,14 @@ def give_back(files: Path, spare: Path, tables: Iterable[Range]) -> Restored:
     An image whose files are its source's already stays as it is. Raises CliError when anything does not fit.
     """
     kept = files / ORIGINALS
-    if not _is_folder(files / ORIGINALS.parts[0]) or not _is_folder(kept):
+    if not _is_folder(files / OURS) or not _is_folder(kept):
         return Restored()
     digests = {(one.file, one.name): one.digest for one in tables}
     spare.mkdir()
     try:
         found = tuple(_checkpoints(files, kept))
         proven = sum(_checkpoint(files, spare, one, digests) for one in found)
-        others = [path for path in _regular(kept) if not path.endswith(_SUFFIX)]
+        others = [path for path in _regular(kept) if path.endswith(index.SUFFIX)]
         for path in others:
             shutil.copy(kept / path, _made(spare / path))
         _replace(files, spare, found)
@@ -65,13 +73,15 @@ def give_back(files: Path, spare: Path, tables: Iterable[Range]) -> Restored:
 def _checkpoints(files: Path, kept: Path) -> Iterator[Checkpoint]:
     """Yield the checkpoints. ValueError: of a source's file no tiles are here."""
     left = {path for path in _regular(kept) if path.endswith(_SUFFIX)}
-    here = _regular(files)
-    for path in here:
-        if path.endswith(index.SUFFIX) and not path.startswith(f"{ORIGINALS.parts[0]}/"):
+    here = {path for path in _regular(files) if not path.startswith(f"{OURS}/")}
+    for path in sorted(here):
+        if path.endswith(index.SUFFIX):
             shards = _shards(kept, path) & left
             left -= shards
             if shards:
-                yield Checkpoint(path, _tiles(files, path, here), tuple(sorted(shards)))
+                tiles = _tiles(kept / f"{path}{TILES}", path, here)
+                here -= set(tiles)  # none is a tile of two
+                yield Checkpoint(path, tiles, tuple(sorted(shards)))
     if left:
         raise ValueError(f"no tiles of {min(left)} are here")
 
@@ -85,13 +95,18 @@ def _shards(kept: Path, path: str) -> set[str]:
     return {f"{folder}/{name}" if folder else name for name in set(_read_index(kept / path).weight_map.values())}
 
 
-def _tiles(files: Path, path: str, here: list[str]) -> tuple[str, ...]:
-    """Return the tiles of an index: those that it names, then others of its name: of tensors that it names not."""
-    folder, slash, _ = path.rpartition("/")
-    named = sorted({f"{folder}{slash}{name}" for name in _read_index(files / path).weight_map.values()})
-    stem = path.removesuffix(index.SUFFIX)
-    beside = (one for one in here if one.startswith(f"{stem}-") and one.endswith(_SUFFIX))
-    return tuple(dict.fromkeys((*named, *(one for one in beside if "/" not in one[len(stem) :]))))
+def _tiles(named: Path, path: str, here: set[str]) -> tuple[str, ...]:
+    """Return the tiles of an index, as the image names them: what only looks like one is the user's."""
+    if not _is_regular(named):
+        raise ValueError(f"which files are tiles of {path} is said nowhere")
+    try:
+        tiles = msgspec.json.decode(named.read_bytes(), type=Named).tiles
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"what names the tiles of {path} cannot be read: {error}") from error
+    for tile in tiles:
+        if tile not in here or not tile.endswith(_SUFFIX):
+            raise ValueError(f"{tile[:80]!r} is named as a tile of {path}, and is none here")
+    return tiles
 
 
 def _checkpoint(files: Path, spare: Path, one: Checkpoint, digests: Mapping[tuple[str, str], str]) -> int:
@@ -160,8 +175,8 @@ def _replace(files: Path, spare: Path, found: tuple[Checkpoint, ...]) -> None:
         for path in (one.index, *one.tiles):
             (files / path).unlink()
     shutil.rmtree(files / ORIGINALS)
-    if not any((files / ORIGINALS.parts[0]).iterdir()):
-        (files / ORIGINALS.parts[0]).rmdir()
+    if not any((files / OURS).iterdir()):
+        (files / OURS).rmdir()
     if isinstance(unfit := settle(spare, files), Unsafe):
         raise ValueError(unfit.message)  # noqa: TRY004 (a value)
 

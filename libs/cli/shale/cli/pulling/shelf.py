@@ -136,7 +136,7 @@ def claimed(header: bytes) -> int:
     """Return how many bytes of data a header speaks of."""
     try:
         found = msgspec.json.decode(header[safetensors.PREFIX :], type=dict[str, _Entry])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return 0
     return max((max(one.data_offsets, default=0) for one in found.values()), default=0)
 
