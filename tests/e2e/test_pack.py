@@ -157,6 +157,23 @@ def test_what_cannot_be_packed_is_one_line(here: Here, words: tuple[str, ...], c
     assert (ran.returncode, ran.stderr.count("\n"), said in ran.stderr) == (code, 1, True), ran.stderr
 
 
+def test_shale_s_own_state_is_never_packed(here: Here, server: DockerRegistry) -> None:
+    """`shale pack .` in the folder where `shale up` was run, or whose layouts lie in it."""
+    (here.folder / "home").mkdir(exist_ok=True)
+    (here.folder / "home" / "key").write_text("of the pool")
+    for image in (f"{server.host}/models/x:v1", "models/x:v1"):
+        ran = here.shale("pack", ".", image)
+        assert (ran.returncode, ran.stderr.count("\n")) == (1, 1), ran.stderr
+        assert "is Shale's own, and lies in .: leave it out with --exclude home" in ran.stderr
+        assert here.shale("pack", ".", image, "--exclude", "home").returncode == 0
+    assert here.shale("pack", ".", f"{server.host}/models/x:v1", "--exclude", "home").returncode == 0, "as it was"
+
+
+def test_what_was_sent_is_a_hint_that_can_be_noted_nowhere(here: Here, server: DockerRegistry) -> None:
+    (here.folder / "cache").write_text("a file")
+    assert set(pack(here, f"{server.host}/models/x:v1")["how"].values()) == {"new"}
+
+
 def test_with_a_login_and_without_one(here: Here, park: Park) -> None:
     server = park.server("token")
     refused = here.shale("pack", "models/tiny", f"{server.host}/models/x:v1")
@@ -197,5 +214,6 @@ def test_who_is_ended_amid_a_pack_leaves_no_name_and_the_next_sends_only_the_res
         assert Distribution(park.options("plain")).tags("models/x") == ()
         front.calm()
         assert pack(here, f"{front.host}/models/x:v1")["how"] == then
-    assert not (here.folder / "home" / "packing").exists()
+        assert how != signal.SIGTERM or said == "shale: terminated\n"
+    assert not (here.folder / "cache" / "shale" / "packing").exists()
     assert here.shale("verify", f"{server.host}/models/x:v1", "models/tiny").returncode == 0

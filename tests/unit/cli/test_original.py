@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shale.cli.commands.pull import How, pull
+from shale.cli.commands.verify import verify
 from shale.cli.exits import CliError
 from shale.cli.pulling import original
 from shale.cli.registries import Store
@@ -104,6 +105,13 @@ def test_two_checkpoints_of_one_folder_with_equal_names_keep_apart(registry, tmp
     tiled(registry, source)
     pulled(registry, tmp_path / "out", original=True)
     assert files(tmp_path / "out") == source
+
+
+def test_verify_says_why_the_source_s_files_are_not_the_image_s(registry, tmp_path):
+    tiled(registry, sharded(TENSORS, 2))
+    pulled(registry, tmp_path / "out", original=True)
+    (complaint,) = verify(Store(registry, "here"), f"{REPO}:v1", tmp_path / "out").complaints
+    assert "holds the source's own files" in complaint
 
 
 LOOKALIKES = {

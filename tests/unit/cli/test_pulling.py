@@ -1,6 +1,7 @@
 """A pull fetches what is not at hand, and puts nothing in place that is not proven."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shale.cli.commands.pull import How, pull
+from shale.cli.commands.verify import verify
 from shale.cli.exits import CliError
 from shale.cli.pulling import shelf
 from shale.cli.registries import Store
@@ -18,7 +20,9 @@ from shale.oci import digest, manifest
 from shale.oci.descriptor import EMPTY, IMAGE_MANIFEST, TABLE_OF, TENSOR_TABLE, TENSORS, Descriptor
 from shale.oci.layout import Layout
 from shale.oci.manifest import Manifest
+from shale.oci.refusal import Refused
 from shale.oci.registry import NoRangesError, push
+from shale.testkit.fulldisk import no_more_than
 from shale.testkit.images import publish
 from shale.testkit.tensors import checkpoint, random_tensors
 from shale.weights import table
@@ -222,6 +226,7 @@ LIES = {
     "digests of other tensors": swapped,
     "an offset outside": outside,
     "another layer": lambda true: table.encode(msgspec.structs.replace(true, layer=digest.of(b"x"))),
+    "a well without a bottom": lambda _: b'{"x":' + b"[" * 60_000 + b"]" * 60_000 + b"}",
     "no table": lambda _: b"nonsense" * 100,
     "no tensors": lambda true: table.encode(msgspec.structs.replace(true, tensors=())),
 }
@@ -238,6 +243,31 @@ def test_a_lying_table_is_found_out_and_the_layer_fetched_whole(registry, tmp_pa
     assert max(registry.sent.values()) >= size
     told = capsys.readouterr().err.splitlines()
     assert len(told) == (lie is not LIES["no tensors"])
+
+
+def test_tables_that_lie_cost_each_layer_once_more(registry, tmp_path):
+    """Not all that came before again, each time that one of them is found out."""
+    shards = {
+        f"w{at}": {f"model-{at}.safetensors": checkpoint(random_tensors(NAMES, 5000, seed=at))} for at in range(6)
+    }
+    image = publish(registry, REPO, "v1", {}, **shards)
+    (old,) = [one for one in image.manifests if one.descriptor == image.tables]
+    named = []
+    for one in layers_of(old):
+        data = swapped(table.decode(b"".join(registry.pull(REPO, one.digest))))
+        push(registry, REPO, data)
+        named.append(Descriptor(TENSOR_TABLE, digest.of(data), len(data), one.annotations))
+    lying = Manifest(
+        Descriptor(EMPTY, digest.of(b"{}"), 2), tuple(named), 2, artifact_type=TENSORS, subject=image.index
+    )
+    registry.put_manifest(REPO, manifest.canonical(lying), IMAGE_MANIFEST, "planted")
+    registry.delete(REPO, old.descriptor.digest)
+    pulled(registry, tmp_path / "have")
+    registry.sent.clear()
+    pulled(registry, tmp_path / "out", tmp_path / "have")
+    weights = [digest for digest, size in registry.sent.items() if size > 100_000]
+    assert len(weights) == len(shards)
+    assert max(registry.sent.values()) < 1.1 * 5000 * len(NAMES)
 
 
 def test_a_damaged_blob_is_named_although_much_is_at_hand(registry, tmp_path):
@@ -347,3 +377,27 @@ def layers_of(document):
     found = manifest.parse(document.data)
     assert isinstance(found, Manifest)
     return found.layers
+
+
+def test_a_disk_that_is_full_keeps_what_came(registry, tmp_path):
+    """Who frees some space goes on; the kernel plays the disk (a file of 1 MB, and no larger)."""
+    packed(registry, NEW)
+    with no_more_than(10**6), pytest.raises(Refused, match="cannot unpack into"):
+        pulled(registry, tmp_path / "out")
+    assert beside(tmp_path) == [".out.shale-pull"]
+    pulled(registry, tmp_path / "out")
+    assert holds(tmp_path / "out", NEW)
+    assert beside(tmp_path) == []
+
+
+def test_a_layer_that_somebody_compressed_is_named_as_that(registry, tmp_path):
+    image, _ = packed(registry, NEW)
+    top = manifest.parse(registry.manifest(REPO, image.index.digest))
+    one = manifest.parse(registry.manifest(REPO, top.manifests[0].digest))
+    layers = tuple(msgspec.structs.replace(layer, media_type=f"{layer.media_type}+gzip") for layer in one.layers)
+    data = manifest.canonical(msgspec.structs.replace(one, layers=layers))
+    registry.put_manifest(REPO, data, IMAGE_MANIFEST, "copied")
+    named = r"is compressed \(gzip\) by whoever copied it: copy the image with"
+    with pytest.raises(CliError, match=named):
+        pull(Store(registry, "here"), f"{REPO}:copied", tmp_path / "out")
+    assert re.search(named, verify(Store(registry, "here"), f"{REPO}:copied").complaints[0])

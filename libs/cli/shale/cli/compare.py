@@ -17,6 +17,7 @@ class Against:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.complaints: list[str] = []
+        self.missing: list[str] = []
         self.files = 0
         self._told: set[str] = set()
 
@@ -40,6 +41,7 @@ class Against:
     def _entry(self, member: tarfile.TarInfo, contents: IO[bytes] | None, path: str) -> None:
         there = self.folder / path
         if not os.path.lexists(there):
+            self.missing.append(path)
             self.complaints.append(f"{path} is missing in {self.folder}")
         elif member.issym():
             found = str(there.readlink()) if there.is_symlink() else "no link"

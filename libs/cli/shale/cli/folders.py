@@ -15,7 +15,6 @@ from shale.cli.exits import CliError
 from shale.cli.screen import note
 from shale.contracts.errors import Transient
 from shale.oci import disk
-from shale.oci.refusal import Refused
 
 MARK = ".shale-pull"
 """How the name of a place ends in which a pull is at work."""
@@ -79,7 +78,8 @@ def within(folder: Path) -> Generator[Coming]:
 def _coming(folder: Path, place: Path) -> Generator[Coming]:
     """Make the place, alone. Raises CliError while another pull is at work there.
 
-    When anything is raised nothing remains of it, but for what passes: then the next pull goes on from there.
+    What passes, or somebody can mend (a full disk), leaves what came: the next pull goes on from there. Nothing remains
+    when anything else is raised, or nothing came.
     """
     fd = _locked(folder, place)
     try:
@@ -87,11 +87,11 @@ def _coming(folder: Path, place: Path) -> Generator[Coming]:
         _only(place)
         coming.set_aside()
         yield coming
-    except (Transient, KeyboardInterrupt) as error:
-        if isinstance(error, Refused):
-            shutil.rmtree(place, ignore_errors=True)
-        else:
+    except (Transient, KeyboardInterrupt):
+        if any(path.is_file() for path in place.rglob("*")):
             note(f"what came so far lies in {place}: the same pull goes on from there")
+        else:
+            shutil.rmtree(place, ignore_errors=True)
         raise
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
@@ -108,8 +108,10 @@ def _locked(folder: Path, place: Path) -> int:
         place.mkdir(exist_ok=True)
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
+        above = next(path for path in folder.parents if os.path.lexists(path))
+        why = error.strerror if above.is_dir() else f"{above} is no folder"
         cure = "give a folder in one that you may write to"
-        raise CliError(f"{folder} cannot be made in {folder.parent} ({error.strerror}): {cure}") from error
+        raise CliError(f"{folder} cannot be made in {folder.parent} ({why}): {cure}") from error
     if not disk.try_lock(fd):
         os.close(fd)
         raise CliError(f"another pull into {folder} is at work: wait for it, or give another folder")

@@ -14,6 +14,7 @@ from shale.oci.descriptor import FILEPATH, MODEL_MANIFEST, Descriptor
 from shale.oci.manifest import Index, Manifest
 from shale.oci.registry import Registry
 
+_COMPRESSED = frozenset({"gzip", "zstd"})
 _REFERENCE = re.compile(r"(?P<repo>[^@]+?)(:(?P<tag>[^/:@]+))?(@(?P<digest>sha256:[0-9a-f]{64}))?")
 
 
@@ -46,7 +47,8 @@ class Image(msgspec.Struct, frozen=True):
     def title(self, layer: Descriptor) -> str:
         """Return `layer models/model.safetensors (sha256:...)`."""
         name = self.titles.get(layer.digest, "")
-        return f"layer {name + ' ' if name else ''}({layer.digest})"
+        called = {"": "", ".": "of small files "}.get(name, f"{name} ")
+        return f"layer {called}({layer.digest})"
 
 
 def parse(text: str) -> Reference:
@@ -95,6 +97,16 @@ def blocks(registry: Registry, image: Image, layer: Descriptor) -> Iterator[byte
     if complaints := laws.check_named(layer, hasher.digest, hasher.size):
         cure = "delete that blob and pack it again (`shale retry mv/NAME`)"
         raise CliError(f"{image.title(layer)} of {image.reference} is damaged: {'; '.join(complaints)}: {cure}")
+
+
+def check_plain(image: Image, layer: Descriptor) -> None:
+    """Raise CliError when a layer is compressed, which none of ours is: its digest and all others are new then."""
+    packed = layer.media_type.rpartition("+")[2]
+    if packed in _COMPRESSED:
+        how = "copy the image with `shale copy`, or with skopeo's --preserve-digests"
+        raise CliError(
+            f"{image.title(layer)} of {image.reference} is compressed ({packed}) by whoever copied it: {how}"
+        )
 
 
 def model_pack(registry: Registry, repo: str, index: Descriptor) -> Manifest | None:

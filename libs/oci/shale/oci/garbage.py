@@ -6,8 +6,6 @@ its manifest yet finds it missing, and sends it again.
 
 from pathlib import Path
 
-import msgspec
-
 from shale.oci import digest as digests
 from shale.oci import manifest
 
@@ -30,7 +28,7 @@ def _named(path: Path, kind: type[manifest.Manifest] | None = None) -> frozenset
         with path.open("rb") as file:
             data = file.read(manifest.MAX_BYTES) if file.peek(512)[:512].lstrip()[:1] in {b"{", b""} else b""
         document = manifest.parse(data) if data else None
-    except (FileNotFoundError, msgspec.MsgspecError, RecursionError):
+    except (FileNotFoundError, ValueError):
         return frozenset()
     if document is None or (kind is not None and not isinstance(document, kind)):
         return frozenset()

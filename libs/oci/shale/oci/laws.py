@@ -29,7 +29,7 @@ def check_image(manifest: Manifest, config: bytes) -> Complaints:
     """Compare the config's diff_ids with the layers' digests: equal, in their order, for ours are not compressed."""
     try:
         rootfs = msgspec.json.decode(config, type=ImageConfig).rootfs
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         return (f"the config {manifest.config.digest} is no image config: {error}",)
     return check(manifest.config, config) + _same(
         "diff_ids", rootfs.diff_ids, tuple(layer.digest for layer in manifest.layers)

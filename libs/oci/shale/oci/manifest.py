@@ -163,8 +163,11 @@ def tags_beside(tag: str) -> tuple[str, ...]:
 
 
 def parse(data: bytes) -> Manifest | Index:
-    """Read a manifest or an index; ValueError (msgspec's) says what is wrong with it."""
-    return msgspec.json.decode(data, type=Manifest | Index)
+    """Read a manifest or an index; ValueError (mostly msgspec's) says what is wrong with it."""
+    try:
+        return msgspec.json.decode(data, type=Manifest | Index)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply for a manifest") from error
 
 
 def media_type(document: Manifest | Index) -> str:

@@ -24,7 +24,7 @@ def _described(path: Path, digest: str, subject: str) -> Descriptor | None:
     data = _document(path)
     try:
         document = manifest.parse(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except ValueError:
         return None
     if document.subject is None or document.subject.digest != subject or digests.of(data) != digest:
         return None

@@ -23,10 +23,12 @@ from shale.oci.registry import BLOCK
 MOST = 10_000
 """Entries of an archive: an image of ours has about seventy."""
 
+_CURE = "copy the file again, or export the image again"
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _FOLDERS = frozenset({".", "blobs", "blobs/sha256"})
-_BESIDE = frozenset({LAYOUT[0], "manifest.json", "repositories"})
-"""Plain files that are passed over; the latter two are Docker's."""
+_BESIDE = frozenset({"manifest.json", "repositories"})
+"""Docker's plain files, which are passed over."""
+_OURS = frozenset({LAYOUT[0], INDEX})
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -81,9 +83,12 @@ class Archive:
         if len({entry.digest for entry in images}) == 1:
             return images[0]
         tagged = [entry for entry in images if _tag(entry) == tag]
+        if not images:
+            raise ValueError("it holds no image: export it again")
         if len(tagged) != 1:
             tags = ", ".join(sorted(_tag(entry) or "no tag" for entry in images))
-            raise ValueError(f"it holds {len(images)} images ({tags}): say which by its tag")
+            cure = "of several, the one is taken whose tag is that of the image that it becomes"
+            raise ValueError(f"it holds {len(images)} images ({tags}): {cure}")
         return tagged[0]
 
     def _by_subject(self) -> dict[str, list[Descriptor]]:
@@ -101,13 +106,22 @@ def read(path: Path) -> Archive:
     """Return what a file holds. ValueError says what is wrong with it: it is no archive, cut short, or hostile."""
     with _in_our_words(), path.open("rb") as file:
         found = _members(path, file)
-        index = found.pop(INDEX, None)
-        if index is None:
-            raise strict.Damaged("it is no image layout: it holds no index.json")
+        layout, index = (found.pop(name, None) for name in (LAYOUT[0], INDEX))
+        if index is None or layout is None:
+            raise strict.Damaged(f"it is no image layout: it holds no {LAYOUT[0] if index else INDEX}")
+        version = msgspec.json.decode(_small(layout, LAYOUT[0]), type=_Layout).version
+        if not version.startswith("1."):
+            raise ValueError(f"it is an image layout of version {version[:20]!r}; 1.0.0 is read")
         document = msgspec.json.decode(_small(index, INDEX), type=_Index)
         if len(document.manifests) > whole.MOST:
             raise strict.Damaged(f"its index.json names more than {whole.MOST} manifests")
         return Archive(Index(document.manifests, schema_version=2), found)
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    """`oci-layout` (image-spec, image-layout.md)."""
+
+    version: str = msgspec.field(name="imageLayoutVersion")
 
 
 class _Index(msgspec.Struct, frozen=True):
@@ -132,15 +146,15 @@ def _members(path: Path, file: io.BufferedReader) -> dict[str, Slice]:
 
 
 def _name(member: tarfile.TarInfo) -> str:
-    """Return `index.json` or a blob's digest; nothing for what is passed over. Raises Damaged for all else."""
+    """Return `index.json`, `oci-layout`, or a blob's digest; nothing for what is passed over. Raises Damaged else."""
     plain = member.name.removeprefix("./")
     if member.isdir() and plain in _FOLDERS:
         return ""
     blob = _BLOB.fullmatch(plain)
-    if not member.isreg() or not (blob or plain == INDEX or plain in _BESIDE):
+    if not member.isreg() or not (blob or plain in _OURS | _BESIDE):
         kind = "" if member.isreg() else "a folder " if member.isdir() else "a link or a device "
         raise strict.Damaged(f"it holds {kind}{member.name[:128]!r}, which is no part of an image layout")
-    return f"sha256:{blob[1]}" if blob else plain if plain == INDEX else ""
+    return f"sha256:{blob[1]}" if blob else plain if plain in _OURS else ""
 
 
 def _small(held: Slice, what: str) -> bytes:
@@ -157,5 +171,7 @@ def _tag(entry: Descriptor) -> str:
 def _in_our_words() -> Generator[None]:
     try:
         yield
-    except (tarfile.TarError, msgspec.MsgspecError, RecursionError, EOFError) as error:
-        raise ValueError(str(error) or "it is no tar") from error
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{error or 'it is no tar'}: {_CURE}") from error
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"what it says of itself cannot be read ({error}): {_CURE}") from error

@@ -27,6 +27,7 @@ class Here:
         self.folder = folder
         self.environ = {key: value for key, value in os.environ.items() if not key.startswith("SHALE_")}
         self.environ["SHALE_HOME"] = str(folder / "home")
+        self.environ["XDG_CACHE_HOME"] = str(folder / "cache")
 
     def shale(self, *words: str, stdin: str = "", within: float = 120) -> subprocess.CompletedProcess[str]:
         """Run `shale` with these words to its end."""

@@ -69,7 +69,10 @@ def decode(data: bytes) -> Table:
     """Read a table that somebody else wrote. ValueError: it is too large, no table, or breaks its laws."""
     if len(data) > MOST:
         raise ValueError(f"a tensor table of {len(data)} bytes; at most {MOST} are read")
-    table = msgspec.json.decode(data, type=Table)
+    try:
+        table = msgspec.json.decode(data, type=Table)
+    except RecursionError as error:
+        raise ValueError("a tensor table that is nested too deeply") from error
     if wrong := _wrong(table):
         raise ValueError(f"the tensor table of {table.layer[:80]}: {wrong}")
     return table

@@ -46,7 +46,7 @@ def cut_up(source: Source, scan: Scan, limits: Limits, alive: Callable[[], None]
         return Listed(scan.files, scan.small())
     shards = {shard for one in found for shard in one.shards}
     whole = [file for file in rest.files if file.path not in shards]
-    runs = len(small.runs(rest.entries, small.RUN - ADDED))
+    runs = len(small.runs([one for one in rest.entries if one.path not in shards], small.RUN - ADDED))
     budget = plan.room_for_tiles(whole, runs, sum(files[shard].size for shard in shards), limits)
     others = [one.path for one in (*rest.files, *rest.entries) if one.path not in shards]
     cuts = cutting.cut_all(source, found, files, Room(budget, cutting.widest(limits)), alive, others=others)

@@ -141,7 +141,7 @@ class _File:
             return table.ranges(self.span.path, self.span.begin, self._header, self._digests)
         if isinstance(self._header, Broken):
             said = {"file": self.span.path, "error": f"byte {self._header.offset}: {self._header.reason}"}
-            log.warning("a safetensors file without a header is packed as any other file", extra=said)
+            log.warning("%s has no safetensors header: it is packed as any other file", self.span.path, extra=said)
         return ()
 
     def _collect(self, piece: memoryview) -> memoryview:

@@ -125,6 +125,6 @@ def _children(registry: Registry, repo: str, digest: str) -> tuple[str, ...]:
     data = registry.manifest(repo, digest)
     try:
         document = parse(data) if data is not None else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return ()
     return tuple(entry.digest for entry in document.manifests) if isinstance(document, Index) else ()

@@ -13,8 +13,9 @@ from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import scan_source
 from shale.builder_sync.results import Listed, Stall
 from shale.cli import carry, images, packing, places, screen, work
+from shale.cli import journal as journals
 from shale.cli.carry import Carrier
-from shale.cli.common import Common
+from shale.cli.common import Common, registry_dir
 from shale.cli.exits import CliError, Exit
 from shale.cli.images import Reference
 from shale.cli.journal import Journal
@@ -22,6 +23,7 @@ from shale.cli.packing import Before, How, Key, Packed, Packer
 from shale.cli.places import Place
 from shale.cli.progress import counter
 from shale.cli.pulling import tables
+from shale.cli.pulling.original import ORIGINALS
 from shale.cli.registries import Reach
 from shale.contracts.amounts import amount
 from shale.contracts.artifact import Layer
@@ -32,6 +34,7 @@ from shale.oci.manifest import Image
 from shale.oci.tensors import LayerTable
 from shale.oci.whole import Whole
 from shale.runtime.beat import Beat
+from shale.sources import globs
 from shale.sources.filesystem import to_uri
 from shale.sources.roots import Root, Roots
 from shale.sources.schemes import open_source
@@ -79,6 +82,7 @@ def run(common: Common, options: Options) -> int:
     began, target = time.monotonic(), places.parse_target(options.image)
     with work.terminable() as beat:
         there = places.opened(common, target.repo, options.reach, beat)
+        _check_apart(common, options, there)
         source = _source(options.directory)
         limits = limits_of(there.host)
         listed = _listed(source, options, limits, beat)
@@ -88,7 +92,7 @@ def run(common: Common, options: Options) -> int:
         if options.dry_run:
             _show_plan(common, target, layers, before)
             return Exit.OK
-        journal = Journal(common.place.path, target.repo, source.uri)
+        journal = Journal(journals.folder(os.environ), target.repo, source.uri)
         with counter("packing", sum(layer.size for layer in layers)) as count:
             packed = Packer(
                 source, there, options.globs, listed.checkpoints, Cutter(), before, journal, beat, count
@@ -97,6 +101,24 @@ def run(common: Common, options: Options) -> int:
         journal.over()
     _show(common, target, image, packed, time.monotonic() - began)
     return Exit.OK
+
+
+def _check_apart(common: Common, options: Options, there: Place) -> None:
+    """Raise CliError when our own state, the pool's key in it, or the folder of layouts lies in what is packed."""
+    wanted = globs.parse(*options.globs)
+    top = Path(os.path.realpath(options.directory))
+    home = common.place
+    ours = [path for path in (home.registry, home.store, home.logs, home.key_file, home.state_file) if path.exists()]
+    if not there.host:
+        ours.append(registry_dir(common, os.environ))
+    for path in ours:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(top):
+            continue
+        parts = real.relative_to(top).parts
+        if not any(wanted.excludes("/".join(parts[:length])) for length in range(1, len(parts) + 1)):
+            cure = f"leave it out with --exclude {'/'.join(parts[:-1]) or parts[-1]}, or keep it elsewhere (--home)"
+            raise CliError(f"{path} is Shale's own, and lies in {options.directory}: {cure}")
 
 
 def _source(directory: str) -> Source:
@@ -115,6 +137,8 @@ def _listed(source: Source, options: Options, limits: Limits, beat: Beat) -> Lis
         case Listed((), (), ()):
             raise CliError(f"EmptySource: {source.uri} holds no files that --include and --exclude let through")
         case listed:
+            if options.layout == "tensors" and Path(options.directory, ORIGINALS).is_dir():
+                screen.note(f"left out: {ORIGINALS}, the headers of what this folder was cut from before")
             if options.layout == "tensors" and not listed.checkpoints:
                 screen.note("packed as files: no safetensors checkpoint of 16 MiB or more lies there")
             return listed

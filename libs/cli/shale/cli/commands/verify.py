@@ -12,6 +12,7 @@ from shale.cli.compare import Against
 from shale.cli.exits import CliError, Exit, usage
 from shale.cli.images import Image
 from shale.cli.progress import meter
+from shale.cli.pulling.original import ORIGINALS
 from shale.cli.registries import Reach, Store, opened
 from shale.cli.screen import line, note, say
 from shale.oci import laws
@@ -66,16 +67,26 @@ def verify(store: Store, name: str, directory: Path | None = None) -> Verified:
     with meter("verifying", sum(layer.size for layer in image.layers)) as passing:
         for layer in image.layers:
             try:
+                images.check_plain(image, layer)
                 blocks = passing(images.blocks(registry, image, layer))
                 _read(against, blocks)
             except (CliError, OSError, EOFError) as error:
                 complaints.append(str(error))
     if against is not None:
         against.finish()
-        complaints += against.complaints
+        complaints += _given_back(against) or against.complaints
     size = sum(layer.size for layer in image.layers)
     files = against.files if against else 0
     return Verified(str(image.reference), image.top.digest, len(image.layers), size, files, complaints)
+
+
+def _given_back(against: Against) -> list[str]:
+    """Say in one line that a folder holds the source's own files, where all of the image's tiles are missing."""
+    kept = [path for path in against.missing if path.startswith(f"{ORIGINALS}/")]
+    if not kept or (against.folder / ORIGINALS).exists():
+        return []
+    cure = "they were proven then; what is compared here is a pull without it"
+    return [f"{against.folder} holds the source's own files, as `shale pull --original` gives them back: {cure}"]
 
 
 def _read(against: Against | None, blocks: Iterator[bytes]) -> None:

@@ -11,6 +11,7 @@ from shale.cli.anatomy import MOST_FILES, entries
 from shale.cli.exits import CliError
 from shale.cli.images import Image
 from shale.cli.pulling import tables
+from shale.cli.pulling.original import ORIGINALS
 from shale.cli.ranged import Ranged
 from shale.cli.registries import Store
 from shale.oci.descriptor import Descriptor
@@ -65,12 +66,17 @@ def look(store: Store, image: Image, known: frozenset[str]) -> Contents:
     files: dict[str, Thing] = {}
     untabled: list[str] = []
     for layer in image.layers:
+        images.check_plain(image, layer)
         came = {one.name: one for one in _files(store, image, layer, known=layer.digest in known)}
         files |= came
-        if layer.digest not in found.of and any(name.endswith(".safetensors") for name in came):
+        if layer.digest not in found.of and any(map(_may_have_tensors, came)):
             untabled.append(image.title(layer))
     tensors = (one for table in found.of.values() for one in table.tensors)
     return Contents(image, files, {_key(one): _tensor(one) for one in tensors}, tuple(untabled))
+
+
+def _may_have_tensors(path: str) -> bool:
+    return path.endswith(".safetensors") and not path.startswith(f"{ORIGINALS}/")
 
 
 def _key(one: Range) -> str:

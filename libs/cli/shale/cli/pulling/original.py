@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from shale.cli.exits import CliError
 from shale.cli.pulling import shelf
+from shale.contracts.errors import Transient
 from shale.oci import disk
 from shale.oci.unpack import Unsafe, settle
 from shale.weights import index, restore, safetensors
@@ -64,6 +65,9 @@ def give_back(files: Path, spare: Path, tables: Iterable[Range]) -> Restored:
         for path in others:
             shutil.copy(kept / path, _made(spare / path))
         _replace(files, spare, found)
+    except (Transient, KeyboardInterrupt):
+        shutil.rmtree(spare, ignore_errors=True)  # the tiles stay, and with them what was fetched
+        raise
     except (ValueError, FileNotFoundError) as error:
         cure = "pull it without --original, its tiles are whole"
         raise CliError(f"the source's files cannot be given back: {error}: {cure}") from error

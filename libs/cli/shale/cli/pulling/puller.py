@@ -53,6 +53,8 @@ class Puller:
     def run(self) -> Came:
         """Have all layers in `files`, each proven. Raises CliError, Transient."""
         began = time.monotonic()
+        for layer in self._image.layers:
+            images.check_plain(self._image, layer)
         self._look()
         while (done := self._layers()) is None:
             self._coming.set_aside()
@@ -94,6 +96,7 @@ class Puller:
                 by, made = self._recipe(layer)
                 try:
                     done.append(self._layer(layer, made, passing))
+                    self._failed.discard((layer.digest, _START))  # what came is proven: it need not come again
                 except Unproven as why:
                     note(f"{self._image.title(layer)} of {self._image.reference}: {why}: it is fetched anew")
                     self._failed |= {(layer.digest, by), (layer.digest, _START)}  # what is left of it is no better

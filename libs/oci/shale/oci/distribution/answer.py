@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
         """What the registry says went wrong; nothing where it, or a proxy before it, says it otherwise."""
         try:
             return msgspec.json.decode(self.data, type=_Problems, strict=False).errors
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return ()
 
     def says(self, *codes: str) -> bool:

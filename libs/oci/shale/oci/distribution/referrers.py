@@ -95,5 +95,5 @@ def _entries(repo: Repository, answer: Answer) -> Entries | None:
         raise repo.surprise("list referrers", answer)
     try:
         return msgspec.json.decode(answer.data, type=Index).manifests
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None

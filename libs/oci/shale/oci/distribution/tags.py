@@ -37,7 +37,7 @@ def listed(repo: Repository) -> tuple[str, ...]:
             break
         try:
             tags = msgspec.json.decode(page.data, type=_Page).tags if page.ok else None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise repo.surprise("list tags", page) from None
         if not page.ok:
             raise repo.surprise("list tags", page)

@@ -59,7 +59,7 @@ class Purse:
         """Keep what the token server gave; None when it gave nothing that could be used."""
         try:
             given = msgspec.json.decode(answer.data, type=_Given, strict=False)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         value = given.token or given.access_token
         if not _VISIBLE.fullmatch(value):

@@ -34,7 +34,7 @@ def parsed(uri: str, body: bytes) -> Scan | Unscannable:
     """
     try:
         listed = msgspec.json.decode(body, type=Listed)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _foreign(uri, str(error))
     if (trouble := listed.trouble) is not None:
         if not trouble.reason:

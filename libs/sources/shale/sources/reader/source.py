@@ -151,7 +151,7 @@ class Reader:
         """Say what a refusal means: a value, or raised."""
         try:
             trouble = msgspec.json.decode(body, type=Trouble)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             trouble = Trouble(f"no reason is given (HTTP {status})")
         why = trouble.message[: wire.MAX_WORDS]
         match status:
