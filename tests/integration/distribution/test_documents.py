@@ -260,3 +260,12 @@ def test_a_question_that_nobody_answers_is_transient(rough):
     rough.front.on("", front.drop, times=99)
     with pytest.raises(Transient, match="broke the connection off"):
         rough.registry.tags(REPO)
+
+
+def test_two_lists_that_a_registry_mixed_up_are_put_again(distribution_behind):
+    """docker-registry 2.8 answers DIGEST_INVALID to one of two that put the same tag at once."""
+    rough = distribution_behind("plain")
+    subject, mixed = put(rough.registry), json.dumps({"errors": [{"code": "DIGEST_INVALID"}]}).encode()
+    rough.front.on("^PUT .*/manifests/sha256-", front.answer(400, {"Content-Type": "application/json"}, mixed))
+    one = put(rough.registry, b"two", None, subject, TABLE)
+    assert rough.registry.referrers(REPO, subject.digest) == (listed(one, TABLE, "two"),)

@@ -224,6 +224,15 @@ def test_a_missing_blob_that_is_there_is_a_race_and_tried_again(rough):
     assert isinstance(rough.registry.put_manifest(REPO, data, IMAGE_MANIFEST), Descriptor)
 
 
+def test_a_blob_that_came_between_the_two_questions_is_found(rough):
+    """docker-registry 2.8 answers 500 where a manifest is asked for by a blob's digest."""
+    push(rough.registry, REPO, BLOB)
+    rough.front.calm()
+    rough.front.on("^HEAD .*/blobs/", front.answer(404))
+    assert rough.registry.has(REPO, NAME) == len(BLOB)
+    assert rough.front.count("^HEAD .*/manifests/") == 1
+
+
 def test_a_peer_that_is_half_gone_is_given_up_in_time(distribution_behind):
     patience = Patience(tries=2, first=0.01, longest=0.01, connect=1, read=0.3, commit=0.3)
     rough = distribution_behind("plain", patience=patience)

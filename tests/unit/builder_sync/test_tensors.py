@@ -16,7 +16,7 @@ from shale.oci.limits import Limits
 from shale.testkit import shards
 from shale.testkit.checkpoints import tensor
 from shale.testkit.shards import INDEX, data_of
-from shale.testkit.tensorworld import BLOCKS, TensorWorld, model
+from shale.testkit.tensorworld import BLOCKS, LIMITS, TensorWorld, model
 from shale.weights import index as indexes
 from shale.weights import safetensors
 
@@ -81,6 +81,29 @@ def test_the_same_tensors_in_other_shards_are_the_same_tiles(world):
     after = world.packed()
     changed = {name for name, layer in after.items() if before[name].digest != layer.digest}
     assert (before.keys(), changed) == (after.keys(), {"small"})
+
+
+def test_shards_that_would_lie_in_the_small_layer_give_the_same_tiles(world):
+    """Shards of 15 MiB (sparse): they would fill four small layers, and none is one, for they are cut."""
+
+    def lay(each):
+        for path in world.folder.glob("model*"):
+            path.unlink()
+        names = [f"model.layers.{block}.mlp.{kind}.weight" for kind in "abcdefg" for block in range(32)]
+        names, where = [*names, "model.norm.weight"], {}
+        for at in range(0, len(names), each):
+            held = safetensors.arrange([tensor(name, 15 << 20, dtype="U8") for name in names[at : at + each]])
+            header, file = safetensors.write(held, {}), f"model-{at:05}.safetensors"
+            with (world.folder / file).open("wb") as shard:
+                shard.write(header)
+                shard.truncate(len(header) + held[-1].end)
+            where |= dict.fromkeys((one.name for one in held), file)
+        (world.folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": where}))
+        found = world.scan(LIMITS)
+        assert isinstance(found, Listed)
+        return [tile.path for one in found.checkpoints for tile in one.tiles]
+
+    assert lay(1) == lay(32)
 
 
 def test_only_the_tiles_of_what_changed_are_new(world):

@@ -20,6 +20,7 @@ from shale.builder_sync.known import Blob, Known
 from shale.builder_sync.pack import Keeping, pack_layer, packed, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
+from shale.builder_sync.threads import Threads
 from shale.contracts.about import About
 from shale.contracts.artifact import PackedLayer
 from shale.contracts.errors import Transient
@@ -66,7 +67,7 @@ class BuilderSync:
         With an `index`, what is known by content is not read again.
         """
         self.roots, self.registries, self.readers, self.places, self.index = roots, registries, readers, places, index
-        self._cutter = Cutter()
+        self._cutter, self._threads = Cutter(), Threads()
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return what is known of a layer. Nothing came of the job yet: had something, nobody would have asked."""
@@ -85,7 +86,7 @@ class BuilderSync:
         """Do it in a thread, and let the index know."""
         match effect:
             case ScanArtifact():
-                return msgspec.structs.replace(seen, result=await asyncio.to_thread(self._scan, effect, beat))
+                return msgspec.structs.replace(seen, result=await self._threads.run(self._scan, effect, beat))
             case Find(job, blob, places):
                 return await self._find(job, blob, places, seen, beat)
             case Pack(job):
@@ -100,7 +101,7 @@ class BuilderSync:
                 return "index"
             return "mount" if find.is_mounted(registry, job.repo, blob, elsewhere) else ""
 
-        how = await asyncio.to_thread(self._at, job, beat, found)
+        how = await self._threads.run(self._at, job, beat, found)
         if isinstance(how, Stall):
             return msgspec.structs.replace(seen, result=how)
         if not how:
@@ -134,7 +135,7 @@ class BuilderSync:
             return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
 
         mounted: list[Pushed] = []
-        result = await asyncio.to_thread(self._read, effect, beat, keeping, mounted.append)
+        result = await self._threads.run(self._read, effect, beat, keeping, mounted.append)
         if isinstance(result, PackedLayer):
             return _told(effect.job, result, "mount" if mounted else "HEAD" if result.reused else "sent")
         return result
@@ -147,7 +148,7 @@ class BuilderSync:
         """Return what names the layer's bytes, as far as its source tells it in time; what is wrong, reading shows."""
         try:
             async with asyncio.timeout(IDENTIFY):
-                return await asyncio.to_thread(self._names, job)
+                return await self._threads.run(self._names, job)
         except (TimeoutError, Transient, SourceChangedError, UnreadableError, OSError):
             return ""
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from shale.contracts.errors import Transient
 from shale.oci.distribution import challenge
+from shale.oci.distribution.answer import Answer
 from shale.oci.distribution.patience import BUSY, asked
 from shale.oci.distribution.repository import GONE, Repository
 from shale.oci.distribution.session import Session
@@ -19,9 +20,31 @@ _CREATED, _PARTIAL, _WHOLE = 201, 206, 200
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-def size(repo: Repository, digest: str, kind: str = "blobs", accept: str = "") -> int | None:
-    """Return the size of a blob, or of a manifest; None when it is not there. Raises Transient."""
-    answer = repo.read("HEAD", f"{kind}/{digest}", accept)
+def size(repo: Repository, digest: str) -> int | None:
+    """Return the size of a blob; None when it is not there. Raises Transient."""
+    return _size(repo, digest, repo.read("HEAD", f"blobs/{digest}"))
+
+
+def size_of_any(repo: Repository, digest: str, accept: str) -> int | None:
+    """Return the size of a blob or a manifest; None when neither is there. Raises Transient.
+
+    docker-registry 2.8 answers 500 for a manifest whose digest became a blob's since that was asked for: both are asked
+    again.
+    """
+
+    def once() -> int | None:
+        found = _size(repo, digest, repo.look(f"blobs/{digest}"))
+        return _size(repo, digest, repo.look(f"manifests/{digest}", accept)) if found is None else found
+
+    return repo.client.tried(once)
+
+
+def size_of_manifest(repo: Repository, digest: str, accept: str) -> int | None:
+    """Return the size of a manifest; None when it is not there. Raises Transient."""
+    return _size(repo, digest, repo.read("HEAD", f"manifests/{digest}", accept))
+
+
+def _size(repo: Repository, digest: str, answer: Answer) -> int | None:
     if answer.status == GONE:
         return None
     length = answer.headers.get("Content-Length", "")

@@ -80,7 +80,7 @@ def _size(repo: Repository, name: str, document: manifest.Manifest | manifest.In
         case manifest.Manifest():
             return blobs.size(repo, name)
         case manifest.Index():
-            return blobs.size(repo, name, "manifests", ACCEPT)
+            return blobs.size_of_manifest(repo, name, ACCEPT)
 
 
 def _complete(answer: Answer) -> bool:

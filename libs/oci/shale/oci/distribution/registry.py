@@ -47,9 +47,7 @@ class Distribution:
     def has(self, repo: str, digest: str) -> int | None:
         """See `Registry.has`: two questions, for a registry keeps manifests apart."""
         digests.hexadecimal(digest)
-        there = self._repo(repo)
-        found = blobs.size(there, digest)
-        return blobs.size(there, digest, "manifests", ACCEPT) if found is None else found
+        return blobs.size_of_any(self._repo(repo), digest, ACCEPT)
 
     def pull(self, repo: str, digest: str, offset: int = 0, end: int | None = None) -> Iterator[bytes] | None:
         """See `Registry.pull`: all bytes come; that they are those of the digest is the caller's to see."""

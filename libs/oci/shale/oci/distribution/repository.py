@@ -46,8 +46,16 @@ class Repository(msgspec.Struct, frozen=True):
 
     def read(self, method: str, rest: str, accept: str = "", limit: int = SMALL) -> Answer:
         """Return the answer to a GET or HEAD. Raises Transient."""
-        headers = {"Accept": accept} if accept else {}
-        answer = self.client.call(Request(method, self.url(rest), headers), self.pulling, limit)
+        return self._read(rest, self.client.call(self._reading(method, rest, accept), self.pulling, limit))
+
+    def look(self, rest: str, accept: str = "") -> Answer:
+        """Return the answer to a HEAD that is sent once. Raises Lost."""
+        return self._read(rest, self.client.once(self._reading("HEAD", rest, accept), self.pulling))
+
+    def _reading(self, method: str, rest: str, accept: str) -> Request:
+        return Request(method, self.url(rest), {"Accept": accept} if accept else {})
+
+    def _read(self, rest: str, answer: Answer) -> Answer:
         if answer.ok and answer.page:
             raise self.surprise(f"ask for {rest.partition('/')[0]}", answer)
         return answer
