@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 import pytest
 
+from shale.builder_sync.find import SAMPLE
 from shale.builder_sync.index import Index
 from shale.builder_sync.known import Blob, is_to_be_proven
 from shale.builder_sync.results import Listed
@@ -29,6 +30,7 @@ from shale.runtime.decision import Do
 from shale.runtime.told import Told
 from shale.sources import roots
 from shale.sources.filesystem import FileSystem
+from shale.testkit import front
 from shale.testkit.fixtures import provisioned
 from shale.testkit.nats import NatsServer
 from shale.testkit.opened import Opened
@@ -130,7 +132,11 @@ async def unproven(pool: Pool, packed: PackedLayer, *, proven=False, **changes) 
     return next(one for one in jobs if is_to_be_proven(one, Blob(packed.digest, packed.size)) is proven)
 
 
-async def test_of_an_unchanged_gigabyte_nothing_is_read_and_nothing_sent(pool, folder, park, record_property):
+SAMPLES = 2 * SAMPLE
+"""Bytes that are read of a layer that is known."""
+
+
+async def test_of_an_unchanged_gigabyte_next_to_nothing_is_read_and_nothing_sent(pool, folder, park, record_property):
     grow(folder, SIZE)
     pool.registry = Distribution(Options())  # in its usual parts, and with nothing in between
     repo = f"{park.server('plain').host}/models/huge"
@@ -144,7 +150,7 @@ async def test_of_an_unchanged_gigabyte_nothing_is_read_and_nothing_sent(pool, f
     print(f"known by content: {took:.3f} s")  # noqa: T201 (a figure for a person; nothing is expected of it)
     assert effects == ["Find"]
     assert second == msgspec.structs.replace(first, reused=True)
-    assert pool.reads == []
+    assert sum(pool.reads) <= SAMPLES
     pool.registry.close()
 
 
@@ -152,7 +158,7 @@ async def test_into_another_repository_it_is_mounted(pool):
     first, _ = await pool.pack(await pool.job())
     second, effects = await pool.pack(await unproven(pool, first, repo="models/b"))
     assert (effects, second.digest, second.reused) == (["Find"], first.digest, True)
-    assert (pool.reads, pool.sent) == ([], 0)
+    assert (sum(pool.reads) <= SAMPLES, pool.sent) == (True, 0)
     assert pool.rough.registry.has("models/b", first.digest) == first.size
 
 
@@ -211,6 +217,29 @@ async def test_a_wrong_entry_that_is_nowhere_costs_a_look(pool):
     await _plant(pool, job, wrong, KEY)
     second, effects = await pool.pack(job)
     assert (effects, second.digest) == (["Find", "Pack"], first.digest)
+
+
+@pytest.mark.parametrize("size", [0, -1000], ids=["of its size", "of another size"])
+async def test_a_wrong_entry_whose_blob_is_there_is_found_out_and_not_published(pool, size, caplog):
+    first, _ = await pool.pack(await pool.job())
+    other = push(pool.rough.registry, "models/a", b"x" * (first.size + size))
+    assert isinstance(other, Pushed)
+    job = await unproven(pool, PackedLayer("", "weight", other.digest, other.size))
+    await _plant(pool, job, Blob(other.digest, other.size), KEY)
+    second, effects = await pool.pack(job)
+    assert (effects, second.digest) == (["Find", "Pack"], first.digest)
+    assert "its entry is dropped" in caplog.text
+    third, effects = await pool.pack(await pool.job("uid-3"))
+    assert (effects, third.digest) == (["Pack"], first.digest)
+
+
+async def test_a_registry_that_gives_out_no_parts_is_believed(pool):
+    first, _ = await pool.pack(await pool.job())
+    pool.rough.front.default = lambda exchange: (
+        front.ignore_range(exchange) if "Range" in exchange.headers else front.pass_on(exchange)
+    )
+    second, effects = await pool.pack(await unproven(pool, first))
+    assert (effects, second.digest, second.reused) == (["Find"], first.digest, True)
 
 
 async def test_what_a_stranger_planted_is_not_believed_though_it_lies_there(pool):
@@ -277,7 +306,8 @@ async def test_a_known_layer_keeps_its_table_and_one_that_lost_it_is_read_again(
     first, _ = await pool.pack(await pool.job())
     assert pool.registry.has("models/a", first.table) == first.table_size > 0
     again, effects = await pool.pack(await unproven(pool, first))
-    assert (effects, sum(pool.reads), again.table, again.table_size) == (["Find"], 0, first.table, first.table_size)
+    assert sum(pool.reads) <= SAMPLES
+    assert (effects, again.table, again.table_size) == (["Find"], first.table, first.table_size)
     mounted, effects = await pool.pack(await unproven(pool, first, repo="models/b"))
     assert (effects, mounted.table, pool.registry.has("models/b", first.table)) == (
         ["Find"],

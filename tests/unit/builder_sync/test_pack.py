@@ -192,7 +192,7 @@ class Lying:
     def __getattr__(self, name):
         return getattr(self._source, name)
 
-    def open(self, content, offset=0):
+    def open(self, content, offset=0, end=None):
         self.readings += 1
         for block in self._source.open(content, offset):
             block[0] = self.readings

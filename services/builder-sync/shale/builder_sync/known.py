@@ -92,6 +92,12 @@ def named(job: PackLayer, volumes: Mapping[str, str]) -> str:
     return digest.of(msgspec.json.encode(words))
 
 
+def size(job: PackLayer) -> int:
+    """Return how many bytes the layer has, a tar of what is named by `named`."""
+    layer = job.layer
+    return tarball.size((plan.entry(layer.tile),) if layer.tile else plan.entries(layer.files), root=layer.root)
+
+
 def content(file: File) -> Content:
     """Return a file of a layer as its source is asked for it."""
     return Content(file.path, file.size, file.version)

@@ -113,11 +113,10 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
     `keeping` makes. `cutter` is kept between layers: the headers of a checkpoint are not read for each of its tiles.
     A layer that turns out to be what it was `before` keeps its table: its tensors are not hashed beside it.
     """
-    held = contents(job, source, cutter or Cutter(), lambda: progress(0))
-    if isinstance(held, (Refusal, Stall)):
-        return held
-    reading = Reading(source, held, job.layer.root, Tee(spans(held.entries, root=job.layer.root)))
-    there = _Receiver(registry, job.repo, keeping(job, held.entries))
+    reading = read(job, source, cutter or Cutter(), lambda: progress(0))
+    if isinstance(reading, (Refusal, Stall)):
+        return reading
+    there = _Receiver(registry, job.repo, keeping(job, reading.held.entries))
     try:
         if not hash_first:
             return _sent(job, reading, there, progress, None)
@@ -130,6 +129,14 @@ def pack_layer(  # noqa: PLR0913, PLR0917 (what a layer is made of, and how)
         return Refusal("SourceChanged", str(error))
     except UnreadableError as error:
         return Stall(error.why.reason, error.why.message)
+
+
+def read(job: PackLayer, source: Source, cutter: Cutter, alive: Callable[[], None]) -> "Reading | Refusal | Stall":
+    """Return the layer as a body, of which nothing is read yet but what its files are."""
+    held = contents(job, source, cutter, alive)
+    if isinstance(held, (Refusal, Stall)):
+        return held
+    return Reading(source, held, job.layer.root, Tee(spans(held.entries, root=job.layer.root)))
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -153,21 +160,32 @@ class Reading(msgspec.Struct, frozen=True):
         """See `Body.blocks`; their tensors are heard. Raises SourceChangedError, UnreadableError, Transient."""
         return self.tee.over(self._blocks(offset), offset)
 
-    def _blocks(self, offset: int) -> Generator[Block]:
+    def sample(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` to `end`, unheard; a few. Raises as `blocks` does."""
+        held = bytearray()
+        with closing(self._blocks(start, end)) as found:
+            for block in found:  # of a tile the last may go on beyond
+                held += block[: end - start - len(held)]
+                if len(held) == end - start:
+                    break
+        return bytes(held)
+
+    def _blocks(self, offset: int, end: int | None = None) -> Generator[Block]:
         at = 0
         for piece in tarball.frame(self.held.entries, root=self.root):
             size = piece.size if isinstance(piece, Content) else len(piece)
-            skip, at = max(offset - at, 0), at + size
-            if skip >= size:
+            begin, at = at, at + size
+            skip, last = max(offset - begin, 0), size if end is None else min(size, end - begin)
+            if skip >= last:
                 continue
             if isinstance(piece, Content):
-                yield from self._open(piece, skip)
+                yield from self._open(piece, skip, last)
             else:
-                yield memoryview(piece)[skip:]
+                yield memoryview(piece)[skip:last]
 
-    def _open(self, content: Content, offset: int) -> Iterator[Block]:
+    def _open(self, content: Content, offset: int, end: int) -> Iterator[Block]:
         recipe = self.held.recipes.get(content.path)
-        return self.source.open(content, offset) if recipe is None else blocks(self.source, recipe, offset)
+        return self.source.open(content, offset, end) if recipe is None else blocks(self.source, recipe, offset)
 
 
 class _Receiver(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from shale.builder_sync.decide import Effect, Find, Pack, Seen, decide
 from shale.builder_sync.flight import Flight
 from shale.builder_sync.index import Index
 from shale.builder_sync.known import Blob, Known
-from shale.builder_sync.pack import Keeping, pack_layer, packed, scan_source
+from shale.builder_sync.pack import Keeping, pack_layer, packed, read, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.builder_sync.threads import Threads
@@ -97,9 +97,12 @@ class BuilderSync:
 
         def found(registry: Registry) -> str:
             beat.moved(0)
-            if find.is_there(registry, job.repo, blob):
-                return "index"
-            return "mount" if find.is_mounted(registry, job.repo, blob, elsewhere) else ""
+            if blob.size != known.size(job):
+                return ""
+            there = find.is_there(registry, job.repo, blob)
+            if not there and not find.is_mounted(registry, job.repo, blob, elsewhere):
+                return ""
+            return ("index" if there else "mount") if self._agrees(registry, job, blob, beat) else ""
 
         how = await self._threads.run(self._at, job, beat, found)
         if isinstance(how, Stall):
@@ -111,6 +114,17 @@ class BuilderSync:
         there = packed(job.layer, Pushed(blob.digest, blob.size), reused=True)
         tabled = msgspec.structs.replace(there, table=blob.table, table_size=blob.table_size)
         return msgspec.structs.replace(seen, result=_told(job, tabled, how))
+
+    def _agrees(self, registry: Registry, job: PackLayer, blob: Blob, beat: Beat) -> bool:
+        """Hold what was found against the source; what is wrong with that, reading it shows."""
+        source = open_source(job.uri, self.roots, self.readers, job.title)
+        if isinstance(source, Unscannable):
+            return False
+        try:
+            body = read(job, source, self._cutter, lambda: beat.moved(0))
+            return not isinstance(body, (Refusal, Stall)) and find.agrees(registry, job, blob, body)
+        except (SourceChangedError, UnreadableError):
+            return False
 
     async def _pack(self, effect: Pack, job: PackLayer, seen: Seen, beat: Beat) -> Seen:
         if self.index is None:
@@ -173,7 +187,7 @@ class BuilderSync:
 
         places = self._elsewhere(job, effect.places, beat)
 
-        def read(registry: Registry) -> Result:
+        def packed_at(registry: Registry) -> Result:
             def elsewhere(known: Pushed) -> bool:
                 mounted = find.is_mounted(registry, job.repo, Blob(known.digest, known.size), places)
                 if mounted:
@@ -183,7 +197,7 @@ class BuilderSync:
             cutter = self._cutter
             return pack_layer(job, source, registry, beat.moved, keeping, cutter, hash_first=first, elsewhere=elsewhere)
 
-        return self._at(job, beat, read)
+        return self._at(job, beat, packed_at)
 
     def _at(self, job: PackLayer, beat: Beat, do: Callable[[Registry], T]) -> T | Stall:
         """Do something at the registry as the job's object names it, opened for this alone."""
