@@ -11,6 +11,7 @@ from shale.oci.distribution.transport import Lost
 from shale.oci.refusal import Refused
 from shale.oci.registry import Pushed
 
+_CREATED = 201
 _OUT_OF_STEP = frozenset({GONE, 416})
 
 
@@ -22,12 +23,24 @@ class Large(Refused):
     """A body was too large: smaller ones may do."""
 
 
-def whole(session: Session, body: Iterable[memoryview], pushed: Pushed) -> Pushed:
-    """Publish a blob in one body: POST and PUT, both again when the answer was lost. Raises Transient."""
+class Broken(Transient):
+    """A connection broke amid a body that need not go whole: parts may do."""
+
+
+def whole(session: Session, body: Iterable[memoryview], pushed: Pushed, *, parts: bool = False) -> Pushed:
+    """Publish a blob in one body: POST and PUT, both again when the answer was lost. Raises Transient.
+
+    What could go in `parts` as well is not tried again where its connection broke. Raises Broken then.
+    """
 
     def put() -> Answer:
         session.begin()
-        return session.put(pushed.digest, body, pushed.size)
+        try:
+            return session.put(pushed.digest, body, pushed.size)
+        except Lost as lost:
+            if parts and not lost.busy and not there(session.repo, pushed):
+                raise Broken(str(lost)) from lost
+            raise
 
     return session.repo.client.tried(lambda: _heard(session.repo, put, pushed, renews=True))
 
@@ -65,6 +78,8 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
         if isinstance(failed, Spoilt) and renews:
             raise Lost(str(failed)) from failed
         raise
+    if answer.status != _CREATED and not there(repo, pushed):
+        raise Lost(f"{repo.client.host} answers {answer.status} to the end of an upload, and the blob is not there")
     named = answer.headers.get("Docker-Content-Digest", pushed.digest)
     if named != pushed.digest:
         told = answer.header("Docker-Content-Digest")

@@ -157,11 +157,12 @@ class _Connection(HTTPConnection):
     """A connection that stops sending when it is answered, and hears of a stop while it waits."""
 
     heed = staticmethod(unheeded)
-    answered = False
+    answered = ends = False
 
-    def request(self, method: str, url: str, body: Any = None, *args: Any, **settings: Any) -> None:  # noqa: ANN401
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **settings: Any) -> None:  # noqa: ANN401
         self.answered, self.heed = False, body.heed if isinstance(body, Sending) else unheeded
-        super().request(method, url, cast("Any", body), *args, **settings)
+        self.ends = (headers or {}).get("Connection") == "close"
+        super().request(method, url, cast("Any", body), headers, **settings)
 
     def send(self, data: Any) -> None:  # noqa: ANN401
         """Send a head, or a piece of a `Sending`."""
@@ -189,7 +190,7 @@ class _Connection(HTTPConnection):
 
     def getresponse(self) -> urllib3.HTTPResponse:
         response = self._awaited()
-        if self.answered and self.sock is not None:  # nobody else may send behind half a body
+        if (self.answered or self.ends) and self.sock is not None:  # nobody else may send behind half a body
             self.sock.close()
             self.sock = None
         return response
