@@ -64,8 +64,9 @@ CROSSED = [
 def test_a_blob_comes_over_a_line_that_carries(line, known):
     assert line.push(BLOB, known) == PUSHED
     assert b"".join(line.registry.pull(REPO, PUSHED.digest)) == BLOB
-    assert 0 < line.fraying.broken <= 2
-    assert line.sent() <= len(BLOB) + line.fraying.broken * line.fraying.every
+    assert 1 <= line.fraying.broken <= 3
+    # docker-registry 2.8.2 may say what it holds while it still takes what was cut: then the next part is lost, too
+    assert line.sent() <= len(BLOB) + line.fraying.broken * (line.fraying.every + PROFILE.part_bytes // 4)
 
 
 @pytest.mark.parametrize("line", [300 * KiB, 700 * KiB], indirect=True)

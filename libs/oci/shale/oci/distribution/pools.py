@@ -157,11 +157,19 @@ class _Connection(HTTPConnection):
     """A connection that stops sending when it is answered, and hears of a stop while it waits."""
 
     heed = staticmethod(unheeded)
-    answered = ends = False
+    answered = False
+    ends = False
 
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **settings: Any) -> None:  # noqa: ANN401
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,  # noqa: ANN401
+        headers: Mapping[str, str] | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> None:
         self.answered, self.heed = False, body.heed if isinstance(body, Sending) else unheeded
-        self.ends = (headers or {}).get("Connection") == "close"
+        self.ends = headers is not None and headers.get("Connection") == "close"
         super().request(method, url, cast("Any", body), headers, **settings)
 
     def send(self, data: Any) -> None:  # noqa: ANN401
