@@ -105,11 +105,11 @@ USUAL = {"POST": PLACE, "PATCH": PLACE, "PUT": "201 Created", "DELETE": "204 No 
 TOO_LARGE, NOBODY = "413 Too Large", '401 Who\r\nWWW-Authenticate: Basic realm="x"'
 
 
-@pytest.fixture(params=["breaks off", "stays", "breaks off in TLS"])
+@pytest.fixture(params=["breaks off", "stays", "breaks off in TLS", "stays in TLS"])
 def hasty(request, park):
     tls = "TLS" in request.param
     with Hasty(park.certificate if tls else None) as server:
-        server.stays = request.param == "stays"
+        server.stays = "stays" in request.param
         yield server
 
 

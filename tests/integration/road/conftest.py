@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from shale.contracts.resources.meta import Condition
 from shale.oci.layout import Layout
 from shale.oci.unpack import unpack
 from shale.testkit.dockerregistry import PASSWORD, USER
+from shale.testkit.front import Front
 from shale.testkit.house import House
+from shale.testkit.person import Here
 from shale.testkit.registries import Park
 from shale.testkit.secrets import docker_secret, opaque
+from shale.testkit.sites import Hasty, Site
 from shale.testkit.visitor import Visitor, visiting
 
 LOGIN = frozenset({"htpasswd", "token"})
@@ -50,6 +54,16 @@ def house(secrets: Secrets, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with House(
         tmp_path_factory.mktemp("house"), environ={"SHALE_SECRETS_DIR": str(secrets.root), "SHALE_LOG_LEVEL": "DEBUG"}
     ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Run a house whose packers send small parts, have little patience, and an index."""
+    folder = tmp_path_factory.mktemp("hasty-house")
+    (folder / "key").write_bytes(b"k" * 64)
+    (folder / "key").chmod(0o600)
+    with Hasty(folder, environ={"SHALE_READER_KEY_FILE": str(folder / "key")}) as running:
         yield running
 
 
@@ -135,3 +149,21 @@ class Road:
 @pytest.fixture
 def road(visitor: Visitor, park: Park, secrets: Secrets, debian_tool: Callable[[str], str], tmp_path: Path) -> Road:
     return Road(visitor, park, secrets, debian_tool("skopeo"), tmp_path)
+
+
+_NAMES = itertools.count()
+
+
+@pytest.fixture
+def site(visitor: Visitor, park: Park, tmp_path: Path) -> Iterator[Callable[[str], Site]]:
+    """Return what makes a site of a layout, each with an empty registry."""
+    with ExitStack() as stack:
+        here = Here(tmp_path)
+        here.environ["DOCKER_CONFIG"] = str(tmp_path)
+
+        def make(layout: str) -> Site:
+            server = park.server("plain")
+            front = stack.enter_context(Front(server.host))
+            return Site(visitor, server, front, here, f"site-{next(_NAMES)}", layout)
+
+        yield make

@@ -194,7 +194,7 @@ class Lying:
 
     def open(self, content, offset=0, end=None):
         self.readings += 1
-        for block in self._source.open(content, offset):
+        for block in self._source.open(content, offset, end):
             block[0] = self.readings
             yield block
 

@@ -1,7 +1,7 @@
 """A folder with a model in shards, packed with layout `tensors` into a registry that is a folder: no service runs."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from shale.contracts.jobs import PackLayer
 from shale.oci import plan
 from shale.oci.layout import Layout
 from shale.oci.limits import Limits
+from shale.oci.registry import unheard
 from shale.oci.unpack import unpack
 from shale.sources import roots
 from shale.sources.schemes import open_source
@@ -92,9 +93,9 @@ class TensorWorld:
             for one in layers
         ]
 
-    def pack(self, job: PackLayer) -> PackedLayer | Refusal | Stall:
+    def pack(self, job: PackLayer, moved: Callable[[int], None] = unheard) -> PackedLayer | Refusal | Stall:
         """Pack one layer, as a worker that keeps the headers."""
-        return pack_layer(job, self.source, self.registry, list[int]().append, cutter=self.cutter, hash_first=False)
+        return pack_layer(job, self.source, self.registry, moved, cutter=self.cutter, hash_first=False)
 
     def packed(self, limits: Limits = LIMITS) -> dict[str, PackedLayer]:
         """Pack all layers; return them by name, in their order."""

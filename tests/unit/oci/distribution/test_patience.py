@@ -22,6 +22,10 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
         pytest.param("Sat, 21 Nov 2026 12:00:30 GMT", 30, id="a date"),
         pytest.param("Sat, 21 Nov 2026 12:00:30 -0000", 30, id="a date of no zone"),
         pytest.param("Sat, 21 Nov 2026 11:00:00 GMT", 0, id="a date that is gone"),
+        pytest.param("Sat, 21 Nov 9999 12:00:00 GMT", 3600, id="a date in thousands of years"),
+        pytest.param("9" * 5000, 3600, id="more seconds than a number holds"),
+        pytest.param("Sat, 21 Nov 99999999999999999999 12:00:00 GMT", None, id="a year that no clock knows"),
+        pytest.param("Sat, 21 Nov 2026 12:00:00 +99999999999999999999", None, id="a zone that nobody lives in"),
     ],
 )
 def test_a_retry_after_is_read(header, seconds):

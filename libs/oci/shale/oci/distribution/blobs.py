@@ -17,7 +17,7 @@ from shale.oci.refusal import Refused
 from shale.oci.registry import NoRangesError, Pushed, Upload
 
 _CREATED, _PARTIAL, _WHOLE = 201, 206, 200
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d+/(\d+|\*)")
 
 
 def size(repo: Repository, digest: str) -> int | None:

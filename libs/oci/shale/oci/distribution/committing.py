@@ -23,12 +23,24 @@ class Large(Refused):
     """A body was too large: smaller ones may do."""
 
 
-def whole(session: Session, body: Iterable[memoryview], pushed: Pushed) -> Pushed:
-    """Publish a blob in one body: POST and PUT, both again when the answer was lost. Raises Transient."""
+class Broken(Transient):
+    """A connection broke amid a body that need not go whole: parts may do."""
+
+
+def whole(session: Session, body: Iterable[memoryview], pushed: Pushed, *, parts: bool = False) -> Pushed:
+    """Publish a blob in one body: POST and PUT, both again when the answer was lost. Raises Transient.
+
+    What could go in `parts` as well is not tried again where its connection broke. Raises Broken then.
+    """
 
     def put() -> Answer:
         session.begin()
-        return session.put(pushed.digest, body, pushed.size)
+        try:
+            return session.put(pushed.digest, body, pushed.size)
+        except Lost as lost:
+            if parts and not lost.busy and not there(session.repo, pushed):
+                raise Broken(str(lost)) from lost
+            raise
 
     return session.repo.client.tried(lambda: _heard(session.repo, put, pushed, renews=True))
 
@@ -77,7 +89,7 @@ def _heard(repo: Repository, put: Callable[[], Answer], pushed: Pushed, *, renew
 def _created(repo: Repository, answer: Answer) -> None:
     """Raise Lost for a success that is none in the specification (201): they may publish it later, or never."""
     if answer.status != _CREATED:
-        raise Lost(f"{repo.client.host} answers {answer.status} to a whole blob, and has it not")
+        raise Lost(f"{repo.client.host} answers {answer.status} to the end of an upload, and the blob is not there")
 
 
 def there(repo: Repository, pushed: Pushed) -> bool:

@@ -39,6 +39,17 @@ class Parts:
             raise large
         self._repo.client.largest = max(size // 2, least)
 
+    def gentler(self, size: int) -> None:
+        """Ask less of a connection from now on: it broke amid `size` bytes, and nothing of them is there.
+
+        Each part has one of its own, and a fourth of the bytes, down to the least: so a line that breaks every so many
+        bytes is crossed before an upload was begun anew too often.
+        """
+        self.session.alone = True
+        least = max(self.session.minimum, self._repo.profile.least_part)
+        if size > least:
+            self._repo.client.largest = min(max(size // 4, least), self._repo.client.largest)
+
     def _step(self, reel: Reel, pace: Pace) -> None:
         """Send one part, or as much of it as goes. Raises Lost when that is next to nothing."""
         start, end = self.held, min(self.held + self._most(reel), reel.size)
@@ -52,6 +63,8 @@ class Parts:
             return
         except Lost as failed:
             lost, self.held = failed, self._found(failed, start, end)
+            if self.held <= start and not failed.busy:
+                self.gentler(end - start)
         except Spoilt as failed:
             lost, self.held = Lost(str(failed)), self._found(failed, start, end)
         pace.ended()

@@ -42,7 +42,7 @@ def asked(retry_after: str | None, now: datetime | None = None) -> float | None:
         return min(float(text), _LONGEST_AFTER)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # of a year, or a zone, that no clock knows
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

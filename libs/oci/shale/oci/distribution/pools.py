@@ -161,11 +161,20 @@ class _Connection(HTTPConnection):
     heed = staticmethod(unheeded)
     least = 1
     answered = False
+    ends = False
 
-    def request(self, method: str, url: str, body: Any = None, *args: Any, **settings: Any) -> None:  # noqa: ANN401
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,  # noqa: ANN401
+        headers: Mapping[str, str] | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> None:
         self.answered = False
         self.heed, self.least = (body.heed, body.least) if isinstance(body, Sending) else (unheeded, 1)
-        super().request(method, url, cast("Any", body), *args, **settings)
+        self.ends = headers is not None and headers.get("Connection") == "close"
+        super().request(method, url, cast("Any", body), headers, **settings)
 
     def send(self, data: Any) -> None:  # noqa: ANN401
         """Send a head, or a block of a `Sending`."""
@@ -199,7 +208,7 @@ class _Connection(HTTPConnection):
 
     def getresponse(self) -> urllib3.HTTPResponse:
         response = self._awaited()
-        if self.answered and self.sock is not None:  # nobody else may send behind half a body
+        if (self.answered or self.ends) and self.sock is not None:  # nobody else may send behind half a body
             self.sock.close()
             self.sock = None
         return response
@@ -215,8 +224,18 @@ class _TlsConnection(_Connection, HTTPSConnection):
         try:
             for at in range(0, len(block), self.least):  # each within the connection's time-out
                 self.sock.sendall(block[at : at + self.least])
+        except TimeoutError as error:  # they read no more: perhaps for they have answered, which is read then
+            self.answered = self._is_readable()
+            if not self.answered:
+                raise
+            raise BrokenPipeError from error
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             raise BrokenPipeError from error
+
+    def _is_readable(self) -> bool:
+        events = poll()
+        events.register(self.sock, POLLIN)
+        return bool(events.poll(0))
 
 
 class _Plain(urllib3.HTTPConnectionPool):

@@ -12,7 +12,7 @@ from shale.oci.distribution.repository import Repository
 from shale.oci.distribution.transport import Lost, Request
 from shale.oci.refusal import Refused
 
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _EMPTY = {"Content-Length": "0"}
 _CANCELS = 10.0  # seconds that nobody waits longer for, who leaves
@@ -25,6 +25,8 @@ class Session:
         self.repo, self.url = repo, url
         self.minimum = 0
         """The fewest bytes of a part that is not the last (`OCI-Chunk-Min-Length`)."""
+        self.alone = False
+        """Whether the connection of a part ends with it, so that the next one begins another."""
 
     def begin(self) -> None:
         """Begin a new upload in the place of any other. Raises Transient."""
@@ -48,7 +50,8 @@ class Session:
     def patch(self, part: Iterable[memoryview], start: int, end: int) -> Answer:
         """Send the bytes from `start` to `end` as one part. Raises Lost, Refused."""
         span = {"Content-Range": f"{start}-{end - 1}", "Content-Length": str(end - start)}
-        return self._sent(Request("PATCH", self.url, _OCTETS | span, part))
+        alone = {"Connection": "close"} if self.alone else {}
+        return self._sent(Request("PATCH", self.url, _OCTETS | span | alone, part))
 
     def stream(self, body: Iterable[memoryview], size: int) -> Answer:
         """Send all bytes in one request that is no part, as skopeo does. Raises Lost, Refused."""
@@ -92,4 +95,4 @@ def counted(answer: Answer) -> int | None:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 (as many digits as a size may have)

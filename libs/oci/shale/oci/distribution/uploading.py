@@ -6,7 +6,7 @@ from contextlib import closing
 import msgspec
 
 from shale.oci.distribution import committing
-from shale.oci.distribution.committing import Large, Spoilt
+from shale.oci.distribution.committing import Broken, Large, Spoilt
 from shale.oci.distribution.pace import Pace
 from shale.oci.distribution.parts import Parts
 from shale.oci.distribution.repository import Repository
@@ -88,11 +88,15 @@ class BlobUpload:
         if not (small or (digest and fits)):
             return None
         pushed = Pushed(digest, reel.size) if digest and reel.size else reel.pushed()
+        parts = profile.upload == "parts" and reel.size > profile.least_part
         try:
-            return committing.whole(self._parts.session, reel.span(0, reel.size), pushed)
+            return committing.whole(self._parts.session, reel.span(0, reel.size), pushed, parts=parts)
         except Large as large:
             self._parts.smaller(reel.size, large)
-            return None
+        except Broken:
+            self._parts.gentler(reel.size)
+            self._parts.session.cancel()
+        return None
 
 
 def resumable(repo: Repository) -> bool:
