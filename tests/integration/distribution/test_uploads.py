@@ -47,6 +47,15 @@ def test_parts_are_as_large_as_the_registry_wants_them(rough):
     assert spans(rough) == ["0-700000", "700001-1400001", f"1400002-{len(BLOB) - 1}"]
 
 
+def test_who_takes_an_upload_up_sends_parts_as_large_as_the_registry_wants_them(rough):
+    place = left(rough.registry, REPO, BLOB, PART)
+    rough.front.calm()
+    rough.front.on("^GET .*/uploads/", front.with_headers({"OCI-Chunk-Min-Length": "700001"}))
+    with rough.registry.upload(REPO, place=place) as upload:
+        assert upload.send(Data(BLOB)) == PUSHED
+    assert spans(rough)[0] == f"{PART}-{PART + 700_000}"
+
+
 def test_a_registry_that_wants_larger_parts_than_there_are_bytes_gets_one(rough):
     rough.front.on("^POST ", front.with_headers({"OCI-Chunk-Min-Length": str(2**40)}))
     assert push(rough.registry, REPO, BLOB) == PUSHED

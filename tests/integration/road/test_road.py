@@ -40,6 +40,18 @@ async def test_a_version_stands_in_a_registry_and_is_pulled_byte_for_byte(road, 
         assert road.pulled(kind, f"{wish['imageRepo']}@{ready.status.digest}", platform) == files
 
 
+async def test_a_version_after_it_is_sent_nothing_also_by_who_has_no_index(road):
+    """These packers have no key, and so none: the repository's own manifests say what may lie there."""
+    wish = road.named("plain", "after")
+    road.model("after", b"w" * 17 * MIB, 18 * MIB)
+    for number, reused in ((1, False), (2, True)):
+        storage = {"localStorage": {"path": "/models/after", "nodeName": "here"}}
+        await road.visitor.apply(f"after-{number}", imageTag=f"v{number}", storage=storage, **wish)
+        ready = await road.visitor.reaches(f"after-{number}", within=PATIENT)
+        weights = [layer for layer in ready.status.layers if layer.size > 16 * MIB]
+        assert [layer.reused for layer in weights] == [reused] * 2
+
+
 async def test_no_secret_is_in_a_log_a_message_or_a_command(road):
     """Every kind of registry, one that is kept out, and all that was told of it on the way."""
     for kind in ("htpasswd", "token"):

@@ -43,7 +43,11 @@ TABLE = {
         Seen(),
         Do(Pack(PACK, hash_first=True)),
     ),
-    "streams weights of which nothing is known": (WEIGHTS, Seen(), Do(Pack(WEIGHTS, hash_first=False))),
+    "streams weights of which nothing is known, if the repository has none like them": (
+        WEIGHTS,
+        Seen(),
+        Do(Pack(WEIGHTS, hash_first=False, may_lie=True)),
+    ),
     "hashes first where a layer of that name and size was packed before": (
         WEIGHTS,
         Seen(known=Known(candidate=True)),
@@ -83,7 +87,7 @@ TABLE = {
     "waits for nobody for ever": (
         WEIGHTS,
         Seen(now=BUSY.until, known=Known(busy=BUSY)),
-        Do(Pack(WEIGHTS, hash_first=False)),
+        Do(Pack(WEIGHTS, hash_first=False, may_lie=True)),
     ),
     "says what was listed, under the part that was asked": (
         SCAN,

@@ -8,6 +8,7 @@ import msgspec
 from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import hashes_first, pack_layer
+from shale.builder_sync.previous import Key, key
 from shale.builder_sync.results import Listed, Refusal, Stall
 from shale.cli import work
 from shale.cli.exits import CliError
@@ -17,18 +18,14 @@ from shale.cli.progress import Count, steps
 from shale.contracts.about import About
 from shale.contracts.artifact import Checkpoint, Layer, PackedLayer
 from shale.contracts.jobs import PackLayer
-from shale.oci import plan, tarball
+from shale.oci import plan
 from shale.oci.limits import Limits
-from shale.oci.manifest import title
 from shale.oci.plan import Unplannable
 from shale.oci.registry import Pushed
 from shale.runtime.beat import Beat
 from shale.sources.source import Source
 
 How = Literal["new", "reused", "mounted"]
-Key = tuple[str, int]
-"""A layer's name and its size as a blob; of a small one 0, which is not known before it is read."""
-
 NOBODY = About("modelversion", "", "", "", 0)
 """Who the jobs are for: no object."""
 
@@ -73,13 +70,6 @@ def planned(listed: Listed, limits: Limits) -> tuple[Layer, ...]:
 def count(layer: Layer) -> int:
     """Return how many files a layer holds."""
     return layer.small.count if layer.small else len(layer.files) or int(layer.tile is not None)
-
-
-def key(layer: Layer) -> Key:
-    """Return what a layer has in common with the same one of a version before."""
-    entries = (plan.entry(layer.tile),) if layer.tile else plan.entries(layer.files)
-    name = title(layer.name, "weight" if entries else "small", len(entries))
-    return name, tarball.size(entries, root=layer.root) if entries else 0
 
 
 class Packer(msgspec.Struct, frozen=True):

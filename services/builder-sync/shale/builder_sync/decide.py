@@ -25,12 +25,14 @@ class Find(msgspec.Struct, frozen=True):
 class Pack(msgspec.Struct, frozen=True):
     """Read the layer and send it; with `hash_first` it is read twice, and sent only if it is not there.
 
-    What it was known to be, and turns out to be, is mounted from one of the `places` where that lay.
+    What it was known to be, and turns out to be, is mounted from one of the `places` where that lay. It `may_lie` there
+    already where nothing is known of it: then the repository is asked for one like it, which is hashed first as well.
     """
 
     job: PackLayer
     hash_first: bool
     places: tuple[str, ...] = ()
+    may_lie: bool = False
 
 
 Effect = ScanArtifact | Find | Pack
@@ -78,7 +80,7 @@ def _pack(job: PackLayer, seen: Seen) -> Decision:
         what = f"another worker packs the bytes of {job.layer.name!r} just now: done once, they serve both"
         return Wait("PackedElsewhere", what, until=known.busy.until, again_in=AGAIN)
     first = not seen.sought and (is_small(job.layer) or known.candidate or doubted)
-    return Do(Pack(job, hash_first=first, places=known.places if first else ()))
+    return Do(Pack(job, first, known.places if first else (), may_lie=not (first or seen.sought)))
 
 
 def _wait(seen: Seen, stall: Stall) -> Wait:

@@ -19,6 +19,7 @@ from shale.builder_sync.index import Index
 from shale.builder_sync.known import Blob, Known
 from shale.builder_sync.pack import Keeping, pack_layer, packed, read, scan_source
 from shale.builder_sync.places import WORTH, Bucket, Keeper, Mark, keyed
+from shale.builder_sync.previous import Previous
 from shale.builder_sync.results import AT_A_REGISTRY, Listed, Refusal, Stall
 from shale.builder_sync.threads import Threads
 from shale.contracts.about import About
@@ -67,7 +68,7 @@ class BuilderSync:
         With an `index`, what is known by content is not read again.
         """
         self.roots, self.registries, self.readers, self.places, self.index = roots, registries, readers, places, index
-        self._cutter, self._threads = Cutter(), Threads()
+        self._cutter, self._threads, self._previous = Cutter(), Threads(), Previous()
 
     async def observe(self, trigger: Trigger, told: Told) -> Seen:
         """Return what is known of a layer. Nothing came of the job yet: had something, nobody would have asked."""
@@ -195,7 +196,10 @@ class BuilderSync:
                 return mounted
 
             cutter = self._cutter
-            return pack_layer(job, source, registry, beat.moved, keeping, cutter, hash_first=first, elsewhere=elsewhere)
+            hashed = first or (effect.may_lie and self._previous.has(registry, job))
+            return pack_layer(
+                job, source, registry, beat.moved, keeping, cutter, hash_first=hashed, elsewhere=elsewhere
+            )
 
         return self._at(job, beat, packed_at)
 

@@ -11,6 +11,7 @@ import msgspec
 from shale.builder_sync.cutting import Cutter
 from shale.builder_sync.known import Blob
 from shale.builder_sync.pack import scan_source
+from shale.builder_sync.previous import Key, key, keyed
 from shale.builder_sync.results import Listed, Stall
 from shale.cli import carry, images, packing, places, screen, work
 from shale.cli import journal as journals
@@ -19,7 +20,7 @@ from shale.cli.common import Common, registry_dir
 from shale.cli.exits import CliError, Exit
 from shale.cli.images import Reference
 from shale.cli.journal import Journal
-from shale.cli.packing import Before, How, Key, Packed, Packer
+from shale.cli.packing import Before, How, Packed, Packer
 from shale.cli.places import Place
 from shale.cli.progress import counter
 from shale.cli.pulling import tables
@@ -28,7 +29,7 @@ from shale.cli.registries import Reach
 from shale.contracts.amounts import amount
 from shale.contracts.artifact import Layer
 from shale.oci import manifest
-from shale.oci.descriptor import FILEPATH, MODEL_WEIGHT_CONFIG, Descriptor
+from shale.oci.descriptor import Descriptor
 from shale.oci.limits import Limits, limits_of
 from shale.oci.manifest import Image
 from shale.oci.tensors import LayerTable
@@ -152,7 +153,7 @@ def _before(task: Task, layers: tuple[Layer, ...]) -> Before:
     there, target, like = task.there, task.target, task.options.like
     named = there.registry.resolve(there.repo, target.tag)
     found = _layers(there, target, there) if named else ()
-    if named and Counter(key for key, _ in found) != Counter(packing.key(layer) for layer in layers):
+    if named and Counter(one for one, _ in found) != Counter(key(layer) for layer in layers):
         raise carry.taken(str(target), named.digest, CURE)
     if not like:
         return Before(found)
@@ -176,16 +177,11 @@ def _layers(place: Place, reference: Reference, there: Place) -> tuple[tuple[Key
         return ()
     ours = places.near(place, there) and repo == there.repo
     tabled = {one.layer: one for one in tables.named(registry, repo, top.digest)} if ours else {}
-    return tuple((_key(layer), _blob(layer, tabled.get(layer.digest))) for layer in pack.layers)
+    return tuple((one, _blob(layer, tabled.get(layer.digest))) for one, layer in keyed(pack))
 
 
 def _blob(layer: Descriptor, table: LayerTable | None) -> Blob:
     return Blob(layer.digest, layer.size, table.digest, table.size) if table else Blob(layer.digest, layer.size)
-
-
-def _key(layer: Descriptor) -> Key:
-    name = (layer.annotations or {}).get(FILEPATH, "")
-    return name, 0 if layer.media_type == MODEL_WEIGHT_CONFIG else layer.size
 
 
 class Written(msgspec.Struct, frozen=True):

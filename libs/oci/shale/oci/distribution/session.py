@@ -44,7 +44,7 @@ class Session:
         answer = self.repo.client.call(request, scopes)
         if self.repo.absent(answer):
             raise Refused(not_found(self.repo.name, self.repo.profile.cure))
-        self.minimum = _number(answer.headers.get("OCI-Chunk-Min-Length", ""))
+        self.minimum = 0
         return self._moved(answer)
 
     def patch(self, part: Iterable[memoryview], start: int, end: int) -> Answer:
@@ -82,6 +82,8 @@ class Session:
         return self._moved(self.repo.client.once(request, self.repo.pushing))
 
     def _moved(self, answer: Answer) -> Answer:
+        if least := _number(answer.headers.get("OCI-Chunk-Min-Length", "")):
+            self.minimum = least  # also of an upload that another worker began
         if answer.ok and (location := answer.headers.get("Location")):
             self.url = self.repo.client.lead(answer.url, location)
         return answer
