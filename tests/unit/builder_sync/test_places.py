@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shale.builder_sync.places import PREFIX, Keeper, Mark, keyed
+from shale.builder_sync.seal import Seal
 from shale.contracts.about import About
 from shale.contracts.artifact import Layer
 from shale.contracts.errors import Transient
@@ -65,6 +66,16 @@ def test_a_key_is_of_one_repository_one_object_one_part_and_these_files():
     assert keyed(other(JOB, part="1-abc~2"), (FILE,)) == keyed(JOB, (FILE,))
     assert keyed(other(JOB, about=other(ABOUT, generation=2)), (FILE,)) == keyed(JOB, (FILE,))
     assert all(key.startswith("upload.") and "registry" not in key for key in keys)
+
+
+async def test_a_place_that_the_pool_did_not_sign_is_none(bucket):
+    mine, theirs = Seal(b"k" * 32), Seal(b"x" * 32)
+    left = {None: "", theirs: "", mine: "at 5"}
+    for seal, wanted in left.items():
+        assert await Mark(bucket, KEY, seal).note("at 5")
+        assert await Mark(bucket, KEY, mine).take() == wanted
+        entry = await bucket.get(KEY)
+        await bucket.delete(KEY, entry.revision)
 
 
 async def test_what_one_worker_left_another_takes(bucket):

@@ -1,6 +1,7 @@
 """Where uploads stand, in a bucket: whoever takes a layer over from a worker that died goes on where that one was.
 
-A place is a hint. Nothing fails because it could not be noted, and one that no longer stands is begun afresh.
+A place is a hint. Nothing fails because it could not be noted, and one that no longer stands is begun afresh. Where the
+pool has a key it is signed: a place is where bytes are sent to, and nobody but packers may say it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from shale.builder_sync.seal import Seal
 from shale.contracts.errors import Transient
 from shale.contracts.jobs import PackLayer
 from shale.oci.tarball import Entry
@@ -84,8 +86,8 @@ class Noted(msgspec.Struct, frozen=True):
 class Mark:
     """The place of one upload: one key, held by who wrote it last. Who loses it notes nothing more."""
 
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key, self._by = bucket, key, secrets.token_hex(8)
+    def __init__(self, bucket: Bucket, key: str, seal: Seal | None = None) -> None:
+        self._bucket, self._key, self._seal, self._by = bucket, key, seal, secrets.token_hex(8)
         self._revision = 0
         self.lost = False
         """Whether another has the key."""
@@ -96,12 +98,14 @@ class Mark:
         if entry is None:
             return ""
         self._revision = entry.revision
-        place = msgspec.json.decode(entry.value, type=Noted).place
+        noted = self._opened(entry.value)
+        place = noted.place if noted else ""
         return place if await self.note(place) else ""
 
     async def note(self, place: str) -> bool:
         """Write the place down; with an empty one it is let go of. False when the key is another's."""
-        value, ttl = msgspec.json.encode(Noted(place, self._by)), TTL if place else 1.0
+        noted, ttl = Noted(place, self._by), TTL if place else 1.0
+        value = self._seal.closed(self._key, noted) if self._seal else msgspec.json.encode(noted)
         written = await self._write(value, ttl)
         if written is None and (unheard := await self._unheard()):
             self._revision = unheard
@@ -120,8 +124,12 @@ class Mark:
     async def _unheard(self) -> int:
         """Return the revision of our last word, if it is that which the key holds."""
         there = None if self.lost else await self._bucket.get(self._key)
-        ours = there is not None and msgspec.json.decode(there.value, type=Noted).by == self._by
-        return there.revision if there is not None and ours else 0
+        noted = self._opened(there.value) if there is not None else None
+        return there.revision if there is not None and noted is not None and noted.by == self._by else 0
+
+    def _opened(self, value: bytes) -> Noted | None:
+        """Return what was noted; None when it is no packer's. Raises DecodeError."""
+        return self._seal.opened(self._key, value, Noted) if self._seal else msgspec.json.decode(value, type=Noted)
 
 
 class Keeper:

@@ -4,6 +4,7 @@ For who has no index, or lost it. A hint: what is hashed is looked for by its di
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from threading import Lock
 
@@ -14,7 +15,6 @@ from shale.oci import manifest, plan, tarball
 from shale.oci.descriptor import FILEPATH, MODEL_WEIGHT_CONFIG, Descriptor
 from shale.oci.manifest import MODELPACK_SUFFIX, Manifest
 from shale.oci.registry import Registry
-from shale.weights.names import natural
 
 log = logging.getLogger("shale.builder-sync")
 
@@ -23,6 +23,7 @@ Key = tuple[str, int]
 
 MOST = 4
 """Images that are looked at: the last ones by the natural order of their tags."""
+_WORDS = re.compile(r"(\D*)(\d{0,18})")
 KEPT = 16
 """Versions for which it is kept in mind what their repository holds: their layers are packed one after the other."""
 
@@ -65,11 +66,16 @@ class Previous:
 def _keys(registry: Registry, repo: str) -> frozenset[Key]:
     try:
         tags = [tag for tag in registry.tags(repo) if tag.endswith(MODELPACK_SUFFIX)]
-        found = (_pack(registry, repo, tag) for tag in sorted(tags, key=natural)[-MOST:])
+        found = (_pack(registry, repo, tag) for tag in sorted(tags, key=_natural)[-MOST:])
         return frozenset(one for pack in found if pack is not None for one, _ in keyed(pack))
     except (Transient, ValueError) as error:  # who may not list may push all the same
         log.info("what lies there is not known", extra={"repo": repo, "error": str(error)})
         return frozenset()
+
+
+def _natural(tag: str) -> list[tuple[str, int]]:
+    """Order `v9` before `v10`."""
+    return [(word, int(number or 0)) for word, number in _WORDS.findall(tag)]
 
 
 def _pack(registry: Registry, repo: str, tag: str) -> Manifest | None:

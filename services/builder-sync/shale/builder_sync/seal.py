@@ -1,6 +1,7 @@
 """Entries that only the pool can write: signed by a key that is derived from the pool's, each for its own name.
 
-A name is a keyed hash too: who may list them learns neither paths nor repositories, not even by guessing.
+A name is a keyed hash too: who may list them learns no path, not even by guessing. What an entry says stands there in
+clear: digests, and the repositories where they lie.
 """
 
 import hashlib

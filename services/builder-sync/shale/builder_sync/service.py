@@ -147,7 +147,8 @@ class BuilderSync:
         def keeping(job: PackLayer, entries: tuple[Entry, ...]) -> Keeper | None:
             if self.places is None or job.layer.size < WORTH:
                 return None
-            return Keeper(Mark(self.places, keyed(job, entries)), loop, lambda: beat.cause != "over")
+            seal = self.index.seal if self.index else None
+            return Keeper(Mark(self.places, keyed(job, entries), seal), loop, lambda: beat.cause != "over")
 
         mounted: list[Pushed] = []
         result = await self._threads.run(self._read, effect, beat, keeping, mounted.append)
