@@ -214,6 +214,14 @@ def test_a_small_blob_whose_only_request_comes_to_nothing_is_sent_again(rough, p
     assert is_whole(rough, park, Pushed(digest.of(SMALL), len(SMALL)), SMALL)
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_an_end_that_is_done_whatever_is_said_of_it_is_said_once(rough, park, status):
+    rough.front.on("^PUT ", front.edit(lambda it: front.Reply(status, it.headers, b"")))
+    assert push(rough.registry, REPO, BLOB) == PUSHED
+    assert rough.front.count("^PUT ") == 1
+    assert is_whole(rough, park)
+
+
 # --- asks for patience
 
 
