@@ -50,6 +50,7 @@ PACKING = Group(
         "changes": 180.0,
         "pool": 180.0,
         "tensors": 300.0,
+        "pull": 180.0,
         "workers": 300.0,
         "memory": 400.0,
         "kill": 240.0,

@@ -1,7 +1,6 @@
 """A pull fetches what is not at hand, and puts nothing in place that is not proven."""
 
 import os
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shale.cli.commands.pull import How, pull
-from shale.cli.commands.verify import verify
 from shale.cli.exits import CliError
 from shale.cli.pulling import shelf
 from shale.cli.registries import Store
@@ -388,16 +386,3 @@ def test_a_disk_that_is_full_keeps_what_came(registry, tmp_path):
     pulled(registry, tmp_path / "out")
     assert holds(tmp_path / "out", NEW)
     assert beside(tmp_path) == []
-
-
-def test_a_layer_that_somebody_compressed_is_named_as_that(registry, tmp_path):
-    image, _ = packed(registry, NEW)
-    top = manifest.parse(registry.manifest(REPO, image.index.digest))
-    one = manifest.parse(registry.manifest(REPO, top.manifests[0].digest))
-    layers = tuple(msgspec.structs.replace(layer, media_type=f"{layer.media_type}+gzip") for layer in one.layers)
-    data = manifest.canonical(msgspec.structs.replace(one, layers=layers))
-    registry.put_manifest(REPO, data, IMAGE_MANIFEST, "copied")
-    named = r"is compressed \(gzip\) by whoever copied it: copy the image with"
-    with pytest.raises(CliError, match=named):
-        pull(Store(registry, "here"), f"{REPO}:copied", tmp_path / "out")
-    assert re.search(named, verify(Store(registry, "here"), f"{REPO}:copied").complaints[0])
