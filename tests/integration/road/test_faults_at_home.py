@@ -28,6 +28,7 @@ from shale.testkit.opened import Opened
 from shale.testkit.sites import LAYOUTS, PATIENT, SIZE, lay
 from shale.testkit.smallparts import PART
 from shale.testkit.soon import soon
+from shale.testkit.touched import grown, replaced, rewritten
 
 pytestmark = pytest.mark.real_nats
 
@@ -59,23 +60,6 @@ class Gate:
 def truncated(path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(PART // 2)
-
-
-def grown(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"more")
-
-
-def replaced(path: Path) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(bytes(path.stat().st_size))
-    fresh.replace(path)
-
-
-def rewritten(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size - 1)
-        file.write(b"!")
 
 
 CHANGES = [truncated, grown, replaced, rewritten]

@@ -11,6 +11,7 @@ from shale.builder_sync.results import Refusal
 from shale.contracts.artifact import PackedLayer
 from shale.testkit.checkpoints import tensor
 from shale.testkit.tensorworld import REPO, TensorWorld
+from shale.testkit.touched import grown, replaced, rewritten
 
 MIB = 2**20
 FIRST, LAST = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -23,23 +24,6 @@ def truncated(path: Path) -> None:
 
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
-
-
-def grown(path: Path) -> None:
-    with path.open("ab") as file:
-        file.write(b"more")
-
-
-def replaced(path: Path) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(bytes(path.stat().st_size))
-    fresh.replace(path)
-
-
-def rewritten(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size - 1)
-        file.write(b"!")
 
 
 def gone(path: Path) -> None:
