@@ -67,6 +67,10 @@ QUAY = Profile(
     "Quay",  # on S3, whose parts have at least 5 MiB (quay #2949)
     orphans=False,  # a manifest that another one names is none that may go (quay, data/model/oci/gc.py)
 )
+HARBOR = Profile(
+    "Harbor",  # distribution 2.8 behind a proxy of its own (REGISTRY_SRC_TAG of its Makefile): its parts and its losses
+)
+"""At a name of its own, as nearly all are, it goes as distribution, which comes to the same."""
 
 _BY_HOST = {
     "docker.io": HUB,
@@ -76,6 +80,7 @@ _BY_HOST = {
     "public.ecr.aws": msgspec.structs.replace(ECR, name="ECR Public"),
     "gcr.io": ARTIFACT_REGISTRY,  # served by Artifact Registry since 2025
     "quay.io": QUAY,
+    "demo.goharbor.io": HARBOR,
 }
 _BY_SUFFIX = {
     ".pkg.dev": ARTIFACT_REGISTRY,
@@ -89,6 +94,7 @@ DISTRIBUTION = Profile("distribution")
 
 def profile_of(host: str) -> Profile:
     """Return how a registry is spoken to, known by its host as in the names of its repositories."""
+    host = host.lower().removesuffix(":443")
     for suffix, profile in _BY_SUFFIX.items():
         if host.endswith(suffix):
             return profile
