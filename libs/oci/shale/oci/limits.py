@@ -12,8 +12,8 @@ class Limits(msgspec.Struct, frozen=True):
     name: str
     max_layer_bytes: int = 48 * GiB
     max_layers: int = 60
-    """Over about 70 layers some runtimes no longer mount an image (buildkit #4810, containerd #2497). Of registries only
-    ECR is known to count them, to 500 (spin #1787): what nodes can mount is less everywhere."""
+    """Over about 70 layers some runtimes no longer mount an image (buildkit #4810, containerd #2497). Of the registries
+    only ECR is known to count them, to 500 (spin #1787): what nodes can mount is less everywhere."""
     whence: str = "below the 52,000 MiB of ECR's service quotas, the smallest known among the others"
 
 
