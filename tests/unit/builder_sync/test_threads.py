@@ -30,8 +30,9 @@ async def test_what_never_comes_back_holds_up_nobody_until_there_are_too_many():
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(threads.run(stuck.wait, 60), 0.05)
     assert (threads.running, ended) == (3, [])
-    with pytest.raises(Transient, match="3 threads of this worker do not come back"):
-        await threads.run(len, "well")
+    for _ in range(2):
+        with pytest.raises(Transient, match="3 threads of this worker do not come back"):
+            await threads.run(len, "well")
     assert ended == ["ended"]
     stuck.set()
     await soon(lambda: threads.running == 0)

@@ -194,6 +194,8 @@ SPOILT = {
     "a file of no checkpoint": lambda kept: kept | {".shale/originals/b/model.safetensors": head({"x": b"x"})},
     "no tiles are named": lambda kept: {path: kept[path] for path in kept if path != LIST},
     "what names the tiles is nonsense": lambda kept: kept | {LIST: b"[" * 100_000},
+    "what names the tiles has no end": lambda kept: kept | {LIST: bytes(index.MOST + 1)},
+    "what is kept has no end": lambda kept: kept | {".shale/originals/model.safetensors": bytes(index.MOST + 1)},
     "a tile is named that is not here": lambda kept: kept | {LIST: b'{"tiles": ["../x"]}'},
     "the index is gone": lambda kept: {path: kept[path] for path in kept if not path.endswith(index.SUFFIX)},
 }

@@ -63,14 +63,15 @@ class Journal:
             self._path.parent.rmdir()
 
 
-def folder(environ: Mapping[str, str]) -> Path | None:
+def folder(environ: Mapping[str, str], packed: Path) -> Path | None:
     """Return where journals lie: below XDG_CACHE_HOME, or `.cache` of the user's home; None where there is neither.
 
-    Never where the command is run: that may be what it packs.
+    Never in what is `packed`, an absolute path without links: it would be packed too.
     """
     with suppress(RuntimeError):
         cache = environ.get("XDG_CACHE_HOME", "")
-        return (Path(cache) if cache.startswith("/") else Path.home() / ".cache") / "shale" / "packing"
+        found = (Path(cache) if cache.startswith("/") else Path.home() / ".cache") / "shale" / "packing"
+        return None if Path(os.path.realpath(found)).is_relative_to(packed) else found
     return None
 
 

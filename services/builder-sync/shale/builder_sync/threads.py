@@ -35,12 +35,12 @@ class Threads:
     def __init__(self, most: int = MOST, end: Callable[[], None] = end_this_process) -> None:
         self._most, self._end = most, end
         self.running = 0
+        self._given_up = False
 
     async def run(self, work: Callable[Given, Done], *args: Given.args, **kwargs: Given.kwargs) -> Done:
         """Do what blocks. Raises what it raises, and Transient when too many do not come back."""
         if self.running >= self._most:
-            log.critical("this worker ends: its threads do not come back", extra={"threads": self.running})
-            self._end()
+            self._give_up()
             raise Transient(f"{self.running} threads of this worker do not come back from a source: another goes on")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Done] = loop.create_future()
@@ -48,6 +48,13 @@ class Threads:
         self.running += 1
         Thread(target=_done, args=(call, loop, self._back, future), daemon=True, name="shale-work").start()
         return await future
+
+    def _give_up(self) -> None:
+        """Ask once to be ended: a second signal would cut off what is handed over."""
+        if not self._given_up:
+            self._given_up = True
+            log.critical("this worker ends: its threads do not come back", extra={"threads": self.running})
+            self._end()
 
     def _back(self, future: asyncio.Future[Done], result: Done | None, error: BaseException | None) -> None:
         self.running -= 1

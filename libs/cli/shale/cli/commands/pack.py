@@ -84,6 +84,7 @@ def run(common: Common, options: Options) -> int:
     with work.terminable() as beat:
         there = places.opened(common, target.repo, options.reach, beat)
         _check_apart(common, options, there)
+        top = Path(os.path.realpath(options.directory))
         source = _source(options.directory)
         limits = limits_of(there.host)
         listed = _listed(source, options, limits, beat)
@@ -93,7 +94,7 @@ def run(common: Common, options: Options) -> int:
         if options.dry_run:
             _show_plan(common, target, layers, before)
             return Exit.OK
-        journal = Journal(journals.folder(os.environ), target.repo, source.uri)
+        journal = Journal(journals.folder(os.environ, top), target.repo, source.uri)
         with counter("packing", sum(layer.size for layer in layers)) as count:
             packed = Packer(
                 source, there, options.globs, listed.checkpoints, Cutter(), before, journal, beat, count

@@ -104,7 +104,7 @@ def _tiles(named: Path, path: str, here: set[str]) -> tuple[str, ...]:
     if not _is_regular(named):
         raise ValueError(f"which files are tiles of {path} is said nowhere")
     try:
-        tiles = msgspec.json.decode(named.read_bytes(), type=Named).tiles
+        tiles = msgspec.json.decode(_whole(named), type=Named).tiles
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"what names the tiles of {path} cannot be read: {error}") from error
     for tile in tiles:
@@ -122,7 +122,7 @@ def _checkpoint(files: Path, spare: Path, one: Checkpoint, digests: Mapping[tupl
     proven = 0
     for shard in one.shards:
         kept = files / ORIGINALS / shard
-        header = _parsed(kept.read_bytes(), shard)
+        header = _parsed(_whole(kept), shard)
         target = _made(spare / shard)
         _write(files, target, kept, restore.slices(header, there))
         for tensor in header.tensors:
@@ -139,7 +139,7 @@ def _write(files: Path, target: Path, kept: Path, slices: tuple[restore.Slice, .
     )
     try:
         with disk.passing(f"write {target}"):
-            disk.write_all(fd, kept.read_bytes())
+            disk.write_all(fd, _whole(kept))
             for piece in slices:
                 left = piece.length
                 with shelf.opened(str(files / piece.file)) as tile:
@@ -203,10 +203,19 @@ def _parsed(data: bytes, shard: str) -> Header:
 
 
 def _read_index(path: Path) -> index.Index:
-    found = index.parse(path.read_bytes())
+    found = index.parse(_whole(path))
     if isinstance(found, str):
         raise ValueError(f"{path.name}: {found}")  # noqa: TRY004 (a value)
     return found
+
+
+def _whole(path: Path) -> bytes:
+    """Return what is kept of a source, held whole. ValueError: it is too much, for the image may be anybody's."""
+    with path.open("rb") as file:
+        data = file.read(index.MOST + 1)
+    if len(data) > index.MOST:
+        raise ValueError(f"{path.name} has more than {index.MOST} bytes, which nobody keeps")
+    return data
 
 
 def _made(path: Path) -> Path:
