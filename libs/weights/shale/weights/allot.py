@@ -34,7 +34,7 @@ class Room(msgspec.Struct, frozen=True):
     budget: int
     cap: int
     least: int = LEAST
-    """From this many bytes on a kind has tiles of its own, none of which is smaller."""
+    """From this many bytes on a kind has tiles of its own, which have as many on the average."""
 
 
 class Range(msgspec.Struct, frozen=True):
